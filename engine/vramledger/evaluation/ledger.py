@@ -1,0 +1,141 @@
+"""The answer to a scenario: any quantity by name, the components of the total, the phases, the warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from vramledger.evaluation.evaluate import Evaluation, Fault, Frame
+from vramledger.evaluation.facts import Facts
+from vramledger.evaluation.values import NotApplicable, public
+from vramledger.problems import Problem, Problems
+from vramledger.rules.model import Formula, Notice
+from vramledger.rules.overlay import Program
+from vramledger.version import ENGINE
+
+# The tables and quantities that make an answer, by the names that users hold.
+COMPONENTS, PHASES = "components", "phases"
+TOTAL, FITS, PEAK_PHASE = "total.bytes", "fits", "peak.phase"
+
+
+class Ledger:
+    """The values of one scenario. Quantities are evaluated when they are asked for and remembered."""
+
+    def __init__(self, program: Program, facts: Facts, known: Mapping[str, Any] | None = None) -> None:
+        self.program = program
+        self.facts = facts
+        self.evaluation = Evaluation(program, facts)
+        self._known = dict(known or {})
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of a quantity: int, Fraction, (low, high), bool, str or NotApplicable; bytes where its unit is B.
+
+        Raises Problems where the scenario does not give what it needs, KeyError where nothing has that name.
+        """
+        if name in self._known:
+            return self._known[name]
+        if name not in self.program.declarations and self.program.record(name) is None:
+            from vramledger.problems import nearest
+
+            raise KeyError(f"nothing is called {name}. {nearest(name, self.program.declarations)}".strip())
+        value = public(self.raw(name))
+        if value is None and self.program.declarations[name].type.kind != "boolean":
+            value = NotApplicable("ranges leave it open")
+        self._known[name] = value
+        return value
+
+    def raw(self, name: str) -> Any:
+        """The value as the engine holds it. Raises Problems."""
+        try:
+            return self.evaluation.quantity(name)
+        except Fault as fault:
+            raise Problems([fault.problem]) from None
+        except RecursionError:
+            raise Problems([Problem("too-deep", f"{name} is nested too deep")]) from None
+
+    @property
+    def total(self) -> Any:
+        """What the device must have, in bytes: an int or (low, high)."""
+        return self[TOTAL]
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether the total fits the hardware; None where it is a range that straddles, or no hardware is chosen."""
+        value = self[FITS]
+        return value if isinstance(value, bool) else None
+
+    @property
+    def peak_phase(self) -> str | None:
+        """The phase in which the peak is reached, where the convention knows phases."""
+        value = self[PEAK_PHASE]
+        return value if isinstance(value, str) else None
+
+    @property
+    def components(self) -> dict[str, Any]:
+        """The shares of the total, in bytes, by component; they add up to it."""
+        return self._table(COMPONENTS)
+
+    @property
+    def phases(self) -> dict[str, Any]:
+        """The peak of each phase, in bytes."""
+        return self._table(PHASES)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the rules warn of, and what a user's specs override."""
+        return [*self.facts.notes, *(text for _, text in self.notices())]
+
+    @property
+    def stamp(self) -> dict[str, str]:
+        """What the answer rests on: engine version, hashes of the rules and the scenario, the convention."""
+        convention = self.program.entries.get("convention")
+        return {
+            "engine": ENGINE,
+            "rules": self.program.ruleset.digest,
+            "scenario": self.facts.digest,
+            "convention": convention.name if convention is not None else "",
+        }
+
+    def notices(self) -> Iterator[tuple[Notice, str]]:
+        """The specs' warnings that hold, with their text."""
+        for notice in self.program.notices:
+            try:
+                text = self._notice(notice)
+            except Fault as fault:
+                if fault.problem.code != "missing-fact":
+                    raise Problems([fault.problem]) from None
+                continue
+            if text is not None:
+                yield notice, text
+
+    def _notice(self, notice: Notice) -> str | None:
+        if notice.when is not None:
+            frame = Frame(notice.when, notice.scope)
+            held = self.evaluation.evaluate(notice.when.tree, frame)
+            if held is not True:
+                return None
+        return "".join(self._part(part, notice) for part in notice.parts)
+
+    def _part(self, part: str | Formula, notice: Notice) -> str:
+        from vramledger.evaluation.show import show
+
+        if isinstance(part, str):
+            return part
+        value = self.evaluation.evaluate(part.tree, Frame(part, notice.scope))
+        return show(public(value), self.evaluation.unit_of(part.tree, notice.scope))
+
+    def _table(self, name: str) -> dict[str, Any]:
+        try:
+            rows = self.evaluation.rows(name) if name in self.program.tables else ()
+            found = {row.name: self.evaluation.cell(row, "bytes") for row in rows}
+        except Fault as fault:
+            raise Problems([fault.problem]) from None
+        return {name: public(value) for name, value in found.items() if not isinstance(value, NotApplicable)}
+
+    def derivation(self, name: str) -> Any:
+        """How a quantity's value came: a tree of steps. str() is readable, .to_dict() is JSON."""
+        from vramledger.evaluation.derivation import derive
+
+        self[name]
+        return derive(self, name)
+

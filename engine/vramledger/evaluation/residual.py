@@ -1,0 +1,176 @@
+"""What is left of a formula when everything known is folded in: polynomials over atoms.
+
+A Node is a number written as a sum of terms (a coefficient times powers of atoms) or a test. An atom is a fact that
+varies or an operation that does not dissolve into terms: max, floor division, a conditional, a comparison. Atoms
+are interned in their Graph, so equal work is done once. Back ends translate a graph; they never see a rule.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+Monomial = tuple[tuple[int, int], ...]  # (atom's number, power), by number
+Coefficient = int | Fraction
+MOST_TERMS = 400
+
+
+class Atom:
+    """A varying fact (`op` "fact") or an operation on nodes. `whole` and `positive`: always an integer, never below 0."""
+
+    __slots__ = ("arguments", "number", "op", "positive", "whole")
+
+    def __init__(self, number: int, op: str, arguments: tuple[Any, ...], whole: bool, positive: bool) -> None:
+        self.number = number
+        self.op = op
+        self.arguments = arguments
+        self.whole = whole
+        self.positive = positive
+
+
+class Graph:
+    """The atoms of one specialisation, and the tests that it takes for granted."""
+
+    def __init__(self, assumed: dict[tuple[Any, ...], bool] | None = None) -> None:
+        self.atoms: list[Atom] = []
+        self.assumed = assumed or {}
+        self._known: dict[tuple[Any, ...], int] = {}
+
+    def fact(self, name: str, whole: bool, positive: bool) -> Node:
+        return self._node("fact", (name,), whole, positive)
+
+    def apply(self, op: str, *arguments: Any, whole: bool = False, positive: bool = False) -> Node:
+        """An operation on numbers, as a node."""
+        return self._node(op, arguments, whole, positive)
+
+    def test(self, op: str, *arguments: Any) -> Any:
+        """An operation that gives true or false: a node, or the answer where it was assumed."""
+        node = self._node(op, arguments, True, True)
+        return self.assumed.get(node.key, node)
+
+    def _node(self, op: str, arguments: tuple[Any, ...], whole: bool, positive: bool) -> Node:
+        key = (op, *(argument.key if isinstance(argument, Node) else argument for argument in arguments))
+        number = self._known.get(key)
+        if number is None:
+            number = self._known[key] = len(self.atoms)
+            self.atoms.append(Atom(number, op, arguments, whole, positive))
+        return Node(self, {((number, 1),): 1})
+
+
+class Node:
+    """A sum of terms over the atoms of a graph."""
+
+    __slots__ = ("_key", "graph", "terms")
+
+    def __init__(self, graph: Graph, terms: dict[Monomial, Coefficient]) -> None:
+        self.graph = graph
+        self.terms = terms
+        self._key: tuple[Any, ...] | None = None
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        if self._key is None:
+            self._key = tuple(sorted(self.terms.items()))
+        return self._key
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is an integer whatever the facts."""
+        atoms = self.graph.atoms
+        return all(
+            isinstance(coefficient, int) and all(atoms[number].whole for number, _ in monomial)
+            for monomial, coefficient in self.terms.items()
+        )
+
+    @property
+    def positive(self) -> bool:
+        """Whether it is never below 0, as far as its terms show."""
+        atoms = self.graph.atoms
+        return all(
+            coefficient >= 0 and all(atoms[number].positive for number, _ in monomial)
+            for monomial, coefficient in self.terms.items()
+        )
+
+    def atom(self) -> Atom | None:
+        """The atom, where the node is nothing but one."""
+        if len(self.terms) == 1:
+            ((monomial, coefficient),) = self.terms.items()
+            if coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1:
+                return self.graph.atoms[monomial[0][0]]
+        return None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Node) and self.graph is other.graph and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __add__(self, other: Any) -> Any:
+        terms = dict(self.terms)
+        for monomial, coefficient in _terms(other).items():
+            total = terms.get(monomial, 0) + coefficient
+            if total:
+                terms[monomial] = total
+            else:
+                terms.pop(monomial, None)
+        return _simple(self.graph, terms)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Any:
+        return self * -1
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -other
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self + other
+
+    def __mul__(self, other: Any) -> Any:
+        left, right = self.terms, _terms(other)
+        if len(left) * len(right) > MOST_TERMS:
+            left, right = _closed(self.graph, left), _closed(self.graph, right)
+        terms: dict[Monomial, Coefficient] = {}
+        for first, one in left.items():
+            for second, two in right.items():
+                powers = dict(first)
+                for number, power in second:
+                    powers[number] = powers.get(number, 0) + power
+                monomial = tuple(sorted(powers.items()))
+                total = terms.get(monomial, 0) + one * two
+                if total:
+                    terms[monomial] = total
+                else:
+                    terms.pop(monomial, None)
+        return _simple(self.graph, terms)
+
+    __rmul__ = __mul__
+
+
+def _terms(value: Any) -> dict[Monomial, Coefficient]:
+    if isinstance(value, Node):
+        return value.terms
+    return {(): value} if value else {}
+
+
+def _simple(graph: Graph, terms: dict[Monomial, Coefficient]) -> Any:
+    """A node, or the plain number that it has become; whole coefficients as ints."""
+    clean = {
+        monomial: coefficient.numerator
+        if isinstance(coefficient, Fraction) and coefficient.denominator == 1
+        else coefficient
+        for monomial, coefficient in terms.items()
+    }
+    if not clean:
+        return 0
+    if len(clean) == 1 and () in clean:
+        return clean[()]
+    return Node(graph, clean)
+
+
+def _closed(graph: Graph, terms: dict[Monomial, Coefficient]) -> dict[Monomial, Coefficient]:
+    """A long sum as one atom, so that products of sums stay short."""
+    if len(terms) < 4:
+        return terms
+    inner = Node(graph, terms)
+    return graph.apply("sum", inner, whole=inner.whole, positive=inner.positive).terms

@@ -1,0 +1,53 @@
+"""Files that specs know how to read: a JSON object becomes a record of facts."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from vramledger.evaluation.values import exact
+from vramledger.problems import Place, Problem, problem
+from vramledger.rules.read import decode_text, read_bytes
+
+
+def find(given: str, base: Path, name: str) -> Path:
+    """The file that a scenario means: itself, or the file of that name in the folder it names."""
+    path = base / Path(given).expanduser()
+    return path / name if path.is_dir() else path
+
+
+def read_json(path: Path) -> tuple[dict[str, Any], bytes, Problem | None]:
+    """A JSON object with exact numbers, its bytes, and what is wrong with it."""
+    shown = str(path)
+    content, fault = read_bytes(path)
+    if fault is not None:
+        return {}, b"", fault
+    text, fault = decode_text(content, shown)
+    if fault is not None:
+        return {}, b"", fault
+    try:
+        data = json.loads(text, parse_float=_decimal, parse_constant=_constant)
+    except json.JSONDecodeError as wrong:
+        hint = "the file ends too early: was it cut off?" if wrong.pos >= len(text.rstrip()) - 1 else ""
+        place = Place(shown, wrong.lineno, wrong.colno)
+        return {}, b"", problem("json-syntax", wrong.msg[0].lower() + wrong.msg[1:], place, hint)
+    except (ValueError, RecursionError) as wrong:
+        message = "nested too deep" if isinstance(wrong, RecursionError) else str(wrong)
+        return {}, b"", problem("json-syntax", message, Place(shown, 1, 1))
+    if not isinstance(data, dict):
+        found = {list: "a list", str: "a text", type(None): "null"}.get(type(data), f"{data}"[:40])
+        message = f"expected an object of fields, found {found}"
+        return {}, b"", problem("json-shape", message, Place(shown, 1, 1))
+    return data, content, None
+
+
+def _decimal(text: str) -> Any:
+    if len(text) > 60 or abs(int(text.lower().partition("e")[2] or 0)) > 60:
+        raise ValueError(f"a number outside what can be meant: {text[:40]}")
+    return exact(Fraction(text))
+
+
+def _constant(text: str) -> Any:
+    raise ValueError(f"{text} is no number")

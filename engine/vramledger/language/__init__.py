@@ -1,0 +1,1 @@
+"""The formula language: text to tree and back, and the units of a tree."""

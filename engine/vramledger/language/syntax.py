@@ -1,0 +1,149 @@
+"""The tree of a formula: frozen nodes, each with its span (offset, length) in the text it was read from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+Span = tuple[int, int]
+NOWHERE: Span = (0, 1)
+Numeral = int | Fraction
+
+# Bytes (or plain factor) of one unit of each literal's suffix.
+UNITS: dict[str, Numeral] = {
+    "bit": Fraction(1, 8),
+    "B": 1,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+    "TiB": 2**40,
+    "percent": Fraction(1, 100),
+}
+AGGREGATES = ("sum", "product", "max", "min", "count", "any", "all", "first")
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A literal; `value` is exact and counts units of `unit`."""
+
+    value: Numeral
+    unit: str | None = None
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    value: str
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    value: bool
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A dotted name: a quantity, a table, or a row's variable followed by columns."""
+
+    name: str
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column of the row that `of` gives."""
+
+    of: Expr
+    name: str
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The entry of a catalog or the item of a list that `key` names."""
+
+    of: Expr
+    key: Expr
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    op: str
+    operand: Expr
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    op: str
+    left: Expr
+    right: Expr
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    then: Expr
+    test: Expr
+    otherwise: Expr
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    function: str
+    arguments: tuple[Expr, ...]
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """`function(body for variable in over if condition)`."""
+
+    function: str
+    body: Expr
+    variable: str
+    over: Expr
+    condition: Expr | None = None
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+Expr = Number | Text | Truth | Name | Field | Index | Unary | Binary | Conditional | Call | Aggregate
+
+
+def children(node: Expr) -> Iterator[Expr]:
+    """The direct parts of a node, in the order they stand in the text."""
+    match node:
+        case Field(of):
+            yield of
+        case Index(of, key):
+            yield from (of, key)
+        case Unary(_, operand):
+            yield operand
+        case Binary(_, left, right):
+            yield from (left, right)
+        case Conditional(then, test, otherwise):
+            yield from (then, test, otherwise)
+        case Call(_, arguments):
+            yield from arguments
+        case Aggregate(_, body, _, over, condition):
+            yield from (body, over)
+            if condition is not None:
+                yield condition
+
+
+def walk(node: Expr) -> Iterator[Expr]:
+    """A node and everything below it."""
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        yield top
+        stack.extend(children(top))

@@ -1,0 +1,94 @@
+"""Checked rule sets, remembered by the hash of what was read: plain JSON, which executes nothing when it is read."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from vramledger import version
+from vramledger.problems import Place
+from vramledger.rules.formulas import FormulaReader, encode
+from vramledger.rules.load import Document, File, RuleSet
+from vramledger.rules.tree import Mapping, decode
+from vramledger.rules.tree import encode as encode_tree
+
+VARIABLE = "VRAMLEDGER_CACHE"  # a folder, or `off`
+
+
+def _folder() -> Path | None:
+    given = os.environ.get(VARIABLE)
+    if given == "off":
+        return None
+    if given:
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(base) / "vramledger"
+
+
+def _file(key: str) -> Path | None:
+    base = _folder()
+    return None if base is None else base / f"{version.ENGINE}-{version.FORMAT}-{key}.json"
+
+
+def recall(key: str, files: list[File]) -> RuleSet | None:
+    """The rule set of these very files, if it was checked before; anything odd about the cache counts as absent."""
+    path = _file(key)
+    if path is None:
+        return None
+    try:
+        data = json.loads(path.read_bytes())
+        if data["files"] != [[file.path, file.user] for file in files]:
+            return None
+        reader = FormulaReader(data["formulas"])
+        ruleset = RuleSet(key, reader)
+        ruleset.add([_document(*row) for row in data["documents"]])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return None
+    return None if ruleset.problems or reader.problems else ruleset
+
+
+def remember(key: str, ruleset: RuleSet, files: list[File], documents: list[Document]) -> None:
+    """Keeps a checked rule set. A cache that cannot be written is no fault of anyone's."""
+    path = _file(key)
+    if path is None:
+        return
+    rows = [
+        [found.path, found.head, found.name, list(found.aliases), found.user, list(found.place), encode_tree(found.tree())]
+        for found in documents
+    ]
+    data = {
+        "files": [[file.path, file.user] for file in files],
+        "documents": rows,
+        "formulas": {text: encode(tree) for text, tree in ruleset.reader.read.items()},
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(data, file, separators=(",", ":"))
+        os.replace(name, path)
+    except OSError:
+        return
+
+
+def _document(
+    path: str, head: str, name: str, aliases: list[str], user: bool, place: list[Any], tree: list[Any]
+) -> Document:
+    return Document(path, head, name, tuple(aliases), user, Place(*place), _once(tree, path))
+
+
+def _once(tree: list[Any], path: str) -> Callable[[], Mapping]:
+    found: list[Mapping] = []
+
+    def read() -> Mapping:
+        if not found:
+            node = decode(tree, path)
+            assert isinstance(node, Mapping)
+            found.append(node)
+        return found[0]
+
+    return read

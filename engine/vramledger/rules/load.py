@@ -1,0 +1,307 @@
+"""Folders of spec files to a rule set: read, recognise, build. Checking what was built is `check`'s work."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vramledger.locate import folder
+from vramledger.problems import Label, Place, Problem, nearest, problem
+from vramledger.rules.build import Builder, examples, source_of, text_of
+from vramledger.rules.extend import merge
+from vramledger.rules.formulas import FormulaReader
+from vramledger.rules.model import (
+    STANDARD,
+    USER,
+    Declaration,
+    Entry,
+    Example,
+    Kind,
+    Notice,
+    Rule,
+    Scope,
+    Table,
+)
+from vramledger.rules.read import decode_text, read_bytes, read_yaml
+from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
+
+# Folders that hold what is evaluated, not what it is evaluated with.
+NOT_SPECS = ("scenarios", "measurements")
+
+
+class File(NamedTuple):
+    """A spec file's content, before it is read."""
+
+    path: str
+    content: bytes
+    user: bool
+
+
+class Document(NamedTuple):
+    """One document of a file: what kind of thing it is, its name, its tree when it is asked for."""
+
+    path: str
+    head: str
+    name: str
+    aliases: tuple[str, ...]
+    user: bool
+    place: Place
+    tree: Callable[[], Mapping]
+
+
+class RuleSet:
+    """Everything that the specs say. Entries are built when they are first selected."""
+
+    def __init__(self, digest: str, reader: FormulaReader) -> None:
+        self.digest = digest
+        self.reader = reader
+        self.kinds: dict[str, Kind] = {}
+        self.rules: list[Rule] = []
+        self.tables: list[Table] = []
+        self.declarations: dict[str, Declaration] = {}
+        self.notices: list[Notice] = []
+        self.stages: list[str] = []
+        self.problems: list[Problem] = []
+        self.announcements: list[str] = []
+        self._documents: dict[str, dict[str, Document]] = {}
+        self._aliases: dict[str, dict[str, str]] = {}
+        self._entries: dict[tuple[str, str], Entry] = {}
+        self._plain: list[Document] = []
+        self._orders: dict[str, int] = {}
+
+    def names(self, kind: str) -> list[str]:
+        """The entries of a kind, in order of name."""
+        return sorted(self._documents.get(kind, {}))
+
+    def aliases(self, kind: str) -> dict[str, str]:
+        """Other names of a kind's entries, to the entry's own."""
+        return self._aliases.get(kind, {})
+
+    def resolve(self, kind: str, name: str) -> str | None:
+        """The name of the entry that a name or alias means; case does not matter."""
+        known = self._documents.get(kind, {})
+        if name in known:
+            return name
+        lowered = name.lower()
+        found = lowered if lowered in known else self.aliases(kind).get(name) or self.aliases(kind).get(lowered)
+        return found
+
+    def place(self, kind: str, name: str) -> Place:
+        return self._documents[kind][name].place
+
+    def from_user(self, kind: str, name: str) -> bool:
+        return self._documents[kind][name].user
+
+    def tree(self, kind: str, name: str) -> Mapping:
+        """The entry's tree with what it extends merged in."""
+        return self._merged(kind, name)[0]
+
+    def entry(self, kind: str, name: str) -> Entry:
+        """An entry, built on first use."""
+        key = (kind, name)
+        if key not in self._entries:
+            document = self._documents[kind][name]
+            tree, chain = self._merged(kind, name)
+            layer = self.kinds[kind].layer
+            layer = USER if document.user and layer == STANDARD else layer
+            builder = Builder(self.reader, f"{kind} {name}", layer, Scope(self.kinds[kind].namespace))
+            self._entries[key] = builder.entry(self.kinds[kind], name, tree, chain)
+        return self._entries[key]
+
+    def examples(self) -> Iterator[Example]:
+        """The examples of every document."""
+        for document in self._plain:
+            yield from examples(document.tree(), f"{document.head} {document.name}", None)
+        for kind, documents in self._documents.items():
+            for name, document in documents.items():
+                yield from examples(document.tree(), f"{kind} {name}", (kind, name))
+
+    def stage_trees(self) -> Iterator[tuple[str, Mapping]]:
+        """The stages and kinds as they stand in their files."""
+        for document in self._plain:
+            yield document.name, document.tree()
+
+    def entry_trees(self) -> Iterator[tuple[str, str, Mapping]]:
+        """Every entry as it stands in its file: kind, name, tree."""
+        for kind, documents in self._documents.items():
+            for name, document in documents.items():
+                yield kind, name, document.tree()
+
+    def _merged(self, kind: str, name: str, seen: tuple[str, ...] = ()) -> tuple[Mapping, tuple[str, ...]]:
+        tree = self._documents[kind][name].tree()
+        wanted = tree.get("extends")
+        if not isinstance(wanted, Scalar):
+            return tree, ()
+        parent = self.resolve(kind, wanted.text)
+        if parent is None or parent in (*seen, name):
+            if not seen:
+                chain = " -> ".join((*seen, name, wanted.text))
+                found = (
+                    problem("unknown-entry", f"no {kind} is called {wanted.text}", wanted.place, self.near(kind, wanted.text))
+                    if parent is None
+                    else problem("cycle", f"{kind} entries extend each other: {chain}", wanted.place)
+                )
+                self.reader.problems.append(found)
+            return tree, ()
+        base, chain_above = self._merged(kind, parent, (*seen, name))
+        return merge(self.kinds[kind], base, tree), (parent, *chain_above)
+
+    def near(self, kind: str, name: str) -> str:
+        """A did-you-mean hint among a kind's entries, or the list of them."""
+        known = [*self.names(kind), *self.aliases(kind)]
+        return nearest(name.lower(), known) or (f"there are: {', '.join(known[:12])}" if known else f"there is no {kind}")
+
+    def add(self, documents: Iterable[Document]) -> None:
+        """Takes documents in: kinds first, then stages, then the index of entries."""
+        listed = list(documents)
+        for document in listed:
+            if document.head == "kind":
+                self._add_kind(document)
+        for document in listed:
+            if document.head == "stage":
+                self._add_stage(document)
+            elif document.head in self.kinds:
+                self._add_entry(document)
+            elif document.head != "kind":
+                heads = ["stage", "kind", *self.kinds]
+                hint = nearest(document.head, heads) or f"a spec file begins with one of: {', '.join(heads)}"
+                message = f"{document.head!r} is no kind of spec"
+                self.problems.append(problem("unknown-kind", message, document.place, hint))
+        self._check_aliases()
+
+    def _add_kind(self, document: Document) -> None:
+        builder = Builder(self.reader, f"kind {document.name}", STANDARD)
+        kind = builder.kind(document.tree())
+        if kind.name in self.kinds:
+            self._twice(f"the kind {kind.name}", document.place, self.kinds[kind.name].place)
+            return
+        self.kinds[kind.name] = kind
+        self._plain.append(document)
+        for declaration in kind.fields.values():
+            self._declare(declaration)
+
+    def _add_stage(self, document: Document) -> None:
+        builder = Builder(
+            self.reader, f"stage {document.name}", USER if document.user else STANDARD, stage=document.name
+        )
+        tree = document.tree()
+        builder.inherited = source_of(tree)
+        rules, tables, declared, notices = builder.content(tree)
+        self.rules += rules
+        self.tables += tables
+        self.notices += notices
+        self._plain.append(document)
+        order = text_of(tree.get("order"))
+        self._orders.setdefault(document.name, int(order) if order.isdigit() else len(self._orders) * 10)
+        self.stages = sorted(self._orders, key=lambda name: self._orders[name])
+        for declaration in declared:
+            self._declare(declaration)
+
+    def _add_entry(self, document: Document) -> None:
+        known = self._documents.setdefault(document.head, {})
+        before = known.get(document.name)
+        if before is not None:
+            if text_of(document.tree().get("overrides")) != "true":
+                hint = "say `overrides: true` in the one that shall win, or give it another name"
+                self._twice(f"{document.head} {document.name}", document.place, before.place, hint)
+                return
+            self.announcements.append(
+                f"{document.head} {document.name} of {document.place} overrides the one of {before.place}"
+            )
+        known[document.name] = document
+
+    def _check_aliases(self) -> None:
+        for kind, documents in self._documents.items():
+            taken = self._aliases.setdefault(kind, {})
+            for name, document in documents.items():
+                for alias in document.aliases:
+                    other = alias if alias in documents and alias != name else taken.get(alias)
+                    if other is not None and other != name:
+                        self._twice(f"the name {alias} of {kind}", document.place, documents[other].place)
+                    taken[alias] = name
+                    taken.setdefault(alias.lower(), name)
+
+    def _declare(self, declaration: Declaration) -> None:
+        before = self.declarations.get(declaration.name)
+        if before is not None and before.place != declaration.place:
+            self._twice(f"the quantity {declaration.name}", declaration.place, before.place)
+            return
+        self.declarations[declaration.name] = declaration
+
+    def _twice(self, what: str, place: Place, first: Place, *hints: str) -> None:
+        also = (Label(first, "first here"),)
+        self.problems.append(problem("declared-twice", f"{what} is declared twice", place, *hints, also=also))
+
+
+def gather(folders: Iterable[str | Path]) -> tuple[list[File], list[Problem]]:
+    """The spec files of the bundled folder and of the user's, in a fixed order."""
+    bundled = folder("specs")
+    files, problems = [], []
+    for path in _yaml_files(bundled):
+        content, fault = read_bytes(path)
+        problems += [fault] if fault else []
+        files.append(File("specs/" + path.relative_to(bundled).as_posix(), content, user=False))
+    for given in folders:
+        base = Path(given)
+        if not base.exists():
+            problems.append(problem("unreadable-file", f"there is no folder {given}", Place(str(given))))
+        for path in [base] if base.is_file() else _yaml_files(base):
+            content, fault = read_bytes(path)
+            problems += [fault] if fault else []
+            files.append(File(str(path), content, user=True))
+    return files, problems
+
+
+def _yaml_files(base: Path) -> list[Path]:
+    found = (path for pattern in ("*.yaml", "*.yml") for path in base.rglob(pattern))
+    return sorted(path for path in found if not {*path.relative_to(base).parts[:-1]} & {*NOT_SPECS} and path.is_file())
+
+
+def digest(files: Iterable[File]) -> str:
+    """A hash of what the files say, whatever their order or their folder's name."""
+    parts = sorted(hashlib.sha256(file.content).hexdigest() for file in files)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def read_documents(files: Iterable[File]) -> tuple[list[Document], list[Problem]]:
+    """The documents of the files, and what is wrong with their text."""
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    for file in files:
+        text, fault = decode_text(file.content, file.path)
+        trees: list[Node] = []
+        if fault is not None:
+            problems.append(fault)
+        else:
+            trees, faults = read_yaml(text, file.path)
+            problems += faults
+            if not trees and not faults:
+                problems.append(problem("empty-file", "a spec file that says nothing", Place(file.path, 1, 1)))
+        for tree in trees:
+            found = document(tree, file)
+            if isinstance(found, Problem):
+                problems.append(found)
+            else:
+                documents.append(found)
+    return documents, problems
+
+
+def document(tree: Node, file: File) -> Document | Problem:
+    """What a tree is: its first key names its kind, that key's value its name."""
+    if isinstance(tree, Scalar) and tree.null:
+        return problem("empty-file", "a document that says nothing", Place(file.path, 1, 1))
+    if not isinstance(tree, Mapping) or not tree.items:
+        return problem("not-a-mapping", "expected `kind: name` and what it says", tree.place, "see CONTRIBUTING.md")
+    key, value = tree.items[0]
+    if not isinstance(value, Scalar) or not value.text.strip():
+        return problem("no-name", f"{key.text} has no name", key.place, f"write {key.text}: NAME")
+    listed: list[str] = []
+    for field in ("aliases", "implements"):
+        node = tree.get(field)
+        if isinstance(node, Sequence):
+            listed += [item.text for item in node.items if isinstance(item, Scalar)]
+    return Document(file.path, key.text, value.text, tuple(listed), file.user, value.place, lambda: tree)
+
+

@@ -1,0 +1,157 @@
+"""JSON Schemas of spec files: two written by hand, the rest made from the kinds' declarations; shapes checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from vramledger.locate import folder
+from vramledger.problems import Place, Problem, nearest, problem
+from vramledger.rules.build import Builder, pairs
+from vramledger.rules.formulas import FormulaReader
+from vramledger.rules.load import Document
+from vramledger.rules.model import STANDARD, Kind
+from vramledger.rules.tree import Mapping, Scalar, find, to_data
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_COMMON: dict[str, Any] = {
+    "says": {"type": "string", "description": "What it is, in a sentence."},
+    "extends": {"type": "string", "description": "The entry of the same kind that this one builds on."},
+    "aliases": {"type": "array", "items": {"$ref": "#/$defs/text"}, "description": "Other names that users type."},
+    "implements": {"type": "array", "items": {"type": "string"}, "description": "The implementations that it describes."},
+    "overrides": {"type": "boolean", "description": "true where it replaces another entry of the same name."},
+    "facts": {"type": "object", "additionalProperties": {"$ref": "#/$defs/declaration"}},
+    "tables": {"type": "object", "additionalProperties": {"$ref": "#/$defs/table"}},
+    "rules": {"type": "object", "additionalProperties": {"$ref": "#/$defs/rule"}},
+    "warnings": {"type": "object", "additionalProperties": {"$ref": "#/$defs/warning"}},
+    "examples": {"type": "array", "items": {"$ref": "#/$defs/example"}},
+    "source": {"$ref": "#/$defs/source"},
+    "assumed": {"type": "boolean", "description": "true where no source gives it; then with a reason."},
+    "reason": {"type": "string"},
+}
+_SHAPES = {"list": {"type": "array"}, "record": {"type": "object"}}
+_TYPE_NAMES = {
+    "object": "fields",
+    "array": "a list",
+    "string": "text",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "null": "nothing",
+    "number": "a number",
+}
+
+
+@cache
+def definitions() -> dict[str, Any]:
+    """The parts that all schemas share."""
+    found: dict[str, Any] = json.loads((folder("schemas") / "definitions.json").read_text(encoding="utf-8"))
+    return found
+
+
+def fixed_schema(head: str) -> dict[str, Any]:
+    """The schema of a stage or a kind."""
+    return {"$schema": DIALECT, "title": head, "$ref": f"#/$defs/{head}", "$defs": definitions()}
+
+
+def entry_schema(kind: Kind) -> dict[str, Any]:
+    """The schema of a kind's entries, from the kind's declaration."""
+    properties: dict[str, Any] = {kind.name: {"$ref": "#/$defs/text", "description": f"The {kind.name}'s name."}}
+    for name, field in kind.fields.items():
+        shape: dict[str, Any] = dict(_SHAPES.get(field.type.kind, {"$ref": "#/$defs/value"}))
+        properties[name] = {**shape, "description": " ".join(filter(None, (field.says, _unit(field.unit))))}
+    for name, block in kind.blocks.items():
+        if block.record:
+            properties[name] = {"type": "object"}
+        elif block.fields:
+            properties[name] = {"type": "object", "additionalProperties": {"$ref": "#/$defs/value"}}
+        else:
+            properties[name] = {"$ref": "#/$defs/rows", "description": f"Rows of {block.table}."}
+    return {
+        "$schema": DIALECT,
+        "title": kind.name,
+        "description": kind.says,
+        "type": "object",
+        "properties": {**properties, **_COMMON},
+        "required": [kind.name],
+        "additionalProperties": False,
+        "$defs": definitions(),
+    }
+
+
+def _unit(unit: str) -> str:
+    return f"Unit: {unit}." if unit else ""
+
+
+def check_shapes(documents: Iterable[Document]) -> list[Problem]:
+    """What is wrong with the shape of documents, each fault at its place."""
+    from jsonschema import Draft202012Validator
+
+    listed = list(documents)
+    validators: dict[str, Validator] = {
+        head: Draft202012Validator(fixed_schema(head)) for head in ("stage", "kind")
+    }
+    problems: list[Problem] = []
+    for document in listed:
+        if document.head == "kind":
+            found = list(_faults(validators["kind"], document.tree()))
+            problems += found
+            if not found:
+                kind = Builder(FormulaReader(), "", STANDARD).kind(document.tree())
+                validators.setdefault(kind.name, Draft202012Validator(entry_schema(kind)))
+    for document in listed:
+        validator = validators.get(document.head)
+        if document.head != "kind" and validator is not None:
+            problems += _faults(validator, document.tree())
+    return problems
+
+
+def _faults(validator: Validator, tree: Mapping) -> Iterator[Problem]:
+    for error in sorted(validator.iter_errors(to_data(tree)), key=lambda e: [str(p) for p in e.absolute_path]):
+        yield _fault(_deepest(error), tree)
+
+
+def _deepest(error: Any) -> Any:
+    """The part of an `anyOf` fault that got furthest, which is the one that was meant."""
+    while error.context:
+        error = max(error.context, key=lambda e: (len(e.absolute_path), e.validator != "type"))
+    return error
+
+
+def _fault(error: Any, tree: Mapping) -> Problem:
+    path = list(error.absolute_path)
+    node = find(tree, path)
+    place: Place = node.place
+    where = ".".join(str(part) for part in path) or "the document"
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        strange = next((key for key, _ in pairs(node) if key.text not in known), None)
+        name = strange.text if strange else "a key"
+        hint = nearest(name, known) or f"there are: {', '.join(known)}"
+        return problem("unknown-key", f"unknown key {name!r} in {where}", strange.place if strange else place, hint)
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in (error.instance or {}))
+        return problem("missing-key", f"{where} has no {missing}", place)
+    if error.validator == "type":
+        wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+        expected = " or ".join(dict.fromkeys(_TYPE_NAMES[name] for name in wanted))
+        return problem("wrong-shape", f"{where}: expected {expected}, found {_found(node)}", place)
+    if error.validator == "enum":
+        allowed = ", ".join(map(str, error.validator_value))
+        hint = nearest(str(error.instance), map(str, error.validator_value))
+        return problem("wrong-shape", f"{where}: expected one of {allowed}, found {_found(node)}", place, hint)
+    if error.validator == "not":
+        return problem("wrong-shape", f"{where}: gives both formula and cases", place, "keep one of them")
+    if error.validator == "pattern":
+        return problem("wrong-shape", f"{where}: {error.instance!r} is not a word of the expected form", place)
+    return problem("wrong-shape", f"{where}: {error.message[:200]}", place)
+
+
+def _found(node: Any) -> str:
+    if isinstance(node, Scalar):
+        return "nothing" if node.null else repr(node.text[:60])
+    return "fields" if isinstance(node, Mapping) else "a list"

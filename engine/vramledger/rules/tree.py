@@ -1,0 +1,123 @@
+"""What a YAML file says, with the place of every part: scalars keep their text, nobody guesses a type for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from vramledger.problems import Place
+
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,59})")
+_DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]{0,59})(\.[0-9]{1,60})?([eE][-+]?[0-9]{1,2})?")
+
+
+class Scalar(NamedTuple):
+    """One value as written. `marks` are (offset, line, column) where each line of a long scalar begins."""
+
+    text: str
+    style: str  # "" plain, else the YAML indicator: ' " | >
+    marks: tuple[tuple[int, int, int], ...]
+    path: str
+
+    @property
+    def place(self) -> Place:
+        return self.at((0, max(1, len(self.text))))
+
+    def at(self, span: tuple[int, int]) -> Place:
+        """The place of a span of the text."""
+        start, line, column = self.marks[0]
+        for mark in self.marks:
+            if mark[0] > span[0]:
+                break
+            start, line, column = mark
+        return Place(self.path, line, column + span[0] - start, span[1])
+
+    @property
+    def null(self) -> bool:
+        return not self.style and self.text in ("", "~", "null")
+
+
+class Sequence(NamedTuple):
+    items: tuple[Any, ...]
+    place: Place
+
+
+class Mapping(NamedTuple):
+    items: tuple[tuple[Scalar, Any], ...]
+    place: Place
+
+    def get(self, key: str) -> Node | None:
+        for name, value in self.items:
+            if name.text == key:
+                return value  # type: ignore[no-any-return]
+        return None
+
+    def key(self, key: str) -> Scalar | None:
+        """The key as it stands in the file, for its place."""
+        return next((name for name, _ in self.items if name.text == key), None)
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def to_data(node: Node | None) -> Any:
+    """The node as plain data: numbers and true/false where a plain scalar is one, text otherwise."""
+    match node:
+        case Scalar(text, style):
+            return text if style else _plain(text)
+        case Sequence(items):
+            return [to_data(item) for item in items]
+        case Mapping(items):
+            return {key.text: to_data(value) for key, value in items}
+    return None
+
+
+def _plain(text: str) -> Any:
+    if text in ("", "~", "null"):
+        return None
+    if text in ("true", "false"):
+        return text == "true"
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    return text
+
+
+def find(node: Node, path: Iterator[str | int] | list[str | int]) -> Node:
+    """The node that a path of keys and positions leads to, or the last one on the way."""
+    for step in path:
+        below: Node | None = None
+        if isinstance(node, Mapping):
+            below = node.get(str(step))
+        elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
+            below = node.items[step]
+        if below is None:
+            return node
+        node = below
+    return node
+
+
+def encode(node: Node) -> list[Any]:
+    """The node as JSON; `decode` reads it back."""
+    match node:
+        case Scalar(text, style, marks):
+            return [text, style, [list(mark) for mark in marks]]
+        case Sequence(items, place):
+            return [0, place.line, place.column, [encode(item) for item in items]]
+        case Mapping(items, place):
+            return [1, place.line, place.column, [[encode(key), encode(value)] for key, value in items]]
+    raise TypeError(node)
+
+
+def decode(data: list[Any], path: str) -> Node:
+    """The node that `encode` wrote, for the file at `path`."""
+    if len(data) == 3:
+        text, style, marks = data
+        return Scalar(text, style, tuple(map(tuple, marks)), path)
+    kind, line, column, items = data
+    place = Place(path, line, column)
+    if kind == 0:
+        return Sequence(tuple([decode(item, path) for item in items]), place)
+    return Mapping(tuple([(decode(key, path), decode(value, path)) for key, value in items]), place)  # type: ignore[misc]
