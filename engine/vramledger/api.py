@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vramledger.evaluation.ledger import Ledger
+from vramledger.evaluation.facts import Facts
+from vramledger.evaluation.ledger import HEADLINES, Ledger
+from vramledger.evaluation.specialise import Plan, shape_of
 from vramledger.inputs.scenario import read_raw, read_scenario
 from vramledger.rules.load import RuleSet
 from vramledger.rules.open import open_rules
+from vramledger.rules.overlay import Program
 
 
 def evaluate(
@@ -37,4 +40,15 @@ def evaluate_with(
     """`evaluate` with a rule set that is already open."""
     beats = {**(overrides or {}), **({"convention": convention} if convention else {})}
     read = read_scenario(ruleset, read_raw(scenario, base), beats)
-    return Ledger(read.program, read.facts)
+    return Ledger(read.program, read.facts, _compiled(ruleset, read.program, read.facts))
+
+
+def _compiled(ruleset: RuleSet, program: Program, facts: Facts) -> dict[str, Any]:
+    """The main quantities by compiled code, from the second scenario of a shape on: one alone is sooner interpreted."""
+    key = shape_of(facts)
+    if key not in ruleset.plans:
+        ruleset.plans[key] = None
+        return {}
+    if ruleset.plans[key] is None:
+        ruleset.plans[key] = Plan(program, facts, [name for name in HEADLINES if name in program.declarations])
+    return ruleset.plans[key].run(facts)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from vramledger.problems import Place, Problem
+from vramledger.problems import Place
 from vramledger.rules.overlay import Selection
 
 
@@ -27,6 +27,6 @@ class Facts:
     selection: Selection
     origin: str  # the scenario's file
     digest: str = ""
+    records_digest: str = ""
     record_places: Mapping[str, Place] = field(default_factory=dict)
-    warnings: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vramledger.evaluation.evaluate import Evaluation, Fault, Frame
+from vramledger.evaluation.evaluate import Evaluation
+from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.values import NotApplicable, public
 from vramledger.problems import Problem, Problems
@@ -16,6 +17,26 @@ from vramledger.version import ENGINE
 # The tables and quantities that make an answer, by the names that users hold.
 COMPONENTS, PHASES = "components", "phases"
 TOTAL, FITS, PEAK_PHASE = "total.bytes", "fits", "peak.phase"
+HEADLINES = (
+    "parameters.count",
+    "trainable.count",
+    "active.count",
+    "parameters.bytes",
+    "master.bytes",
+    "gradients.bytes",
+    "optimizer.bytes",
+    "optimizer.host_bytes",
+    "saved.bytes",
+    "activations.bytes",
+    "logits.bytes",
+    "kv_cache.bytes",
+    "kv_cache.bytes_per_token",
+    "allocated.bytes",
+    "reserved.bytes",
+    "overhead.bytes",
+    TOTAL,
+    FITS,
+)
 
 
 class Ledger:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from vramledger.evaluation.evaluate import brief
+from vramledger.evaluation.brief import brief
 from vramledger.evaluation.fold import fold
 from vramledger.language.parse import FormulaError, parse
 from vramledger.language.syntax import Binary, Expr, Name, Number, Unary, walk
 from vramledger.language.units import PLAIN, Fault, Type, check
-from vramledger.problems import Problem, problem
+from vramledger.problems import problem
 from vramledger.rules.model import Declaration
 from vramledger.rules.tree import Scalar
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vramledger.evaluation.evaluate import brief, frozen, out_of_bounds
+from vramledger.evaluation.brief import brief, frozen, out_of_bounds
 from vramledger.evaluation.facts import Facts, Given
 from vramledger.evaluation.values import Range
 from vramledger.inputs.constants import constant
@@ -196,6 +196,7 @@ class _Reader:
             records=self.records,
             selection=selection,
             origin=self.raw.origin,
+            records_digest=self.content.hexdigest() if self.records else "",
             digest=self._digest(),
             record_places=self.record_places,
             notes=tuple(self.ruleset.announcements),
@@ -407,10 +408,10 @@ class _Reader:
 
 def program_of(ruleset: RuleSet, selection: tuple[tuple[str, str], ...]) -> Program:
     """The program of a selection, composed once a rule set."""
-    programs: dict[Any, Program] = ruleset.__dict__.setdefault("programs", {})
-    if selection not in programs:
-        programs[selection] = compose(ruleset, selection)
-    return programs[selection]
+    if selection not in ruleset.programs:
+        ruleset.programs[selection] = compose(ruleset, selection)
+    found: Program = ruleset.programs[selection]
+    return found
 
 
 def _without_places(data: Any) -> Any:

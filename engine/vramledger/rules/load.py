@@ -65,6 +65,8 @@ class RuleSet:
         self.stages: list[str] = []
         self.problems: list[Problem] = []
         self.announcements: list[str] = []
+        self.plans: dict[Any, Any] = {}  # what was compiled for the shapes met so far
+        self.programs: dict[Any, Any] = {}
         self._documents: dict[str, dict[str, Document]] = {}
         self._aliases: dict[str, dict[str, str]] = {}
         self._entries: dict[tuple[str, str], Entry] = {}

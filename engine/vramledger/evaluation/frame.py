@@ -1,0 +1,45 @@
+"""What formulas are evaluated in, how a quantity was resolved, and the fault that ends one."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from vramledger.evaluation.tables import CatalogRow, Row
+from vramledger.problems import Place, Problem
+from vramledger.rules.model import Case, Formula, Rule, Scope
+
+
+class Fault(Exception):
+    """A user's fault met while evaluating; it ends the quantity asked for, not the process."""
+
+    def __init__(self, found: Problem) -> None:
+        super().__init__(found.message)
+        self.problem = found
+
+
+class Frame(NamedTuple):
+    """What a formula sees beside the quantities: the rows bound to variables, its scope, its own row."""
+
+    formula: Formula
+    scope: Scope = Scope()
+    rows: tuple[tuple[str, Any], ...] = ()
+    own: Row | CatalogRow | None = None
+
+    def row(self, variable: str) -> Any:
+        for name, value in reversed(self.rows):
+            if name == variable:
+                return value
+        return None
+
+
+class Resolution(NamedTuple):
+    """Where a quantity's value came from: a fact, a rule's case, a default, or nothing."""
+
+    kind: str  # fact | rule | default | selection | nothing
+    place: Place | None
+    rule: Rule | None = None
+    case: Case | None = None
+    formula: Formula | None = None
+    scope: Scope = Scope()
+    why: str = ""
+    beaten: tuple[Rule, ...] = ()

@@ -1,0 +1,186 @@
+"""Where a quantity's value comes from: a fact, the one rule in force, a default, or nothing, each with its why."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from vramledger.evaluation import arithmetic as number
+from vramledger.evaluation.brief import brief, frozen, out_of_bounds
+from vramledger.evaluation.facts import Given
+from vramledger.evaluation.frame import Fault, Frame, Resolution
+from vramledger.evaluation.interpret import as_test, attempt, decided, evaluate
+from vramledger.evaluation.values import NotApplicable, Range
+from vramledger.language.printing import to_text
+from vramledger.language.syntax import Name, walk
+from vramledger.problems import Label, nearest, problem
+from vramledger.rules.model import Case, Declaration, Formula, Rule
+
+if TYPE_CHECKING:
+    from vramledger.evaluation.evaluate import Evaluation
+
+
+def resolve(ev: Evaluation, name: str) -> tuple[Any, Resolution]:
+    given = ev.facts.values.get(name)
+    if given is not None:
+        why = "the scenario gives it"
+        beaten = tuple(ev.program.candidates.get(name, ()))
+        return fact(ev, name, given), Resolution("fact", given.place, why=why, beaten=beaten)
+    if name in ev.program.values:
+        found = frozen(ev.program.values[name])
+        return found, Resolution("selection", ev.place(name), why="the selected entry gives it")
+    record = ev.program.record(name)
+    if record is not None:
+        return read_record(ev, record, name)
+    declared = ev.program.declarations.get(name)
+    rules = tuple(rule for rule in ev.program.candidates.get(name, ()) if rule.per is None)
+    reason = ""
+    if rules:
+        found = choose(ev, name, rules)
+        if not isinstance(found, str):
+            rule, why, beaten = found
+            return value_by(ev, rule, why, beaten)
+        reason = found
+    if declared is not None and declared.default is not None:
+        frame = Frame(declared.default, declared.scope)
+        why = "the default"
+        value = evaluate(ev, declared.default.tree, frame)
+        place = declared.default.place()
+        return value, Resolution("default", place, formula=declared.default, scope=declared.scope, why=why)
+    return nothing(ev, name, declared, reason)
+
+
+def fact(ev: Evaluation, name: str, given: Given) -> Any:
+    if ev.graph is None or not given.varies:
+        return given.value
+    if type(given.value) is Range:
+        ends = ((":low", given.value.low), (":high", given.value.high))
+        return Range(*(ev.graph.fact(name + end, isinstance(value, int), value >= 0) for end, value in ends))
+    return ev.graph.fact(name, isinstance(given.value, int), given.value >= 0)
+
+
+def read_record(ev: Evaluation, record: str, name: str) -> tuple[Any, Resolution]:
+    """A field of a record: what it holds, or not applicable where it is absent or null."""
+    place = ev.facts.record_places.get(record)
+    value: Any = ev.facts.records.get(record)
+    if value is None:
+        value = ev.program.values.get(record)
+        place = None
+    known: Any = value
+    for part in name.split(".")[1:]:
+        known = known.get(part) if isinstance(known, dict) else None
+    resolution = Resolution("selection", place, why=f"read from {record}")
+    if known is None:
+        field = name.partition(".")[2]
+        inline = [key.removeprefix(f"{record}.") for key in ev.facts.values if key.startswith(f"{record}.")]
+        near = nearest(field, [*(value or {}), *inline])
+        hint = f" ({near})" if near else ""
+        return NotApplicable(f"{record} gives no {field}{hint}"), resolution
+    return frozen(known), resolution
+
+
+def nothing(ev: Evaluation, name: str, declared: Declaration | None, reason: str) -> tuple[Any, Resolution]:
+    nothing = Resolution("nothing", declared.place if declared is not None else None)
+    if reason:
+        return NotApplicable(reason), nothing
+    if declared is not None:
+        kind = next((k for k in ev.program.ruleset.kinds.values() if belongs(name, k)), None)
+        if kind is not None and kind.name not in ev.program.entries:
+            missing = bool(kind.missing) and not declared.optional
+            return NotApplicable(f"no {kind.name} is chosen", missing), nothing
+        if declared.entry:
+            return NotApplicable(f"no {declared.entry} is chosen", bool(declared.missing)), nothing
+        return NotApplicable(f"nothing gives {name}", missing=not declared.optional), nothing
+    return NotApplicable(f"nothing gives {name}", missing=True), nothing
+
+
+def belongs(name: str, kind: Any) -> bool:
+    space, _, field = name.rpartition(".")
+    return space == kind.namespace and (field in kind.fields or name == kind.selector)
+
+
+def choose(ev: Evaluation, name: str, rules: tuple[Rule, ...]) -> tuple[Rule, str, tuple[Rule, ...]] | str:
+    """The rule in force, why, and what it beat; or the reason why none applies."""
+    applicable: list[tuple[Rule, str]] = []
+    reasons = []
+    for rule in rules:
+        holds, why = applies(ev, rule)
+        if holds:
+            applicable.append((rule, why))
+        else:
+            reasons.append(why)
+    if not applicable:
+        return "; ".join(dict.fromkeys(reasons))
+    (first, why), *others = applicable
+    if others and (not first.overrides or others[0][0].layer == first.layer):
+        also = tuple(Label(rule.place, f"and this rule of {rule.origin}") for rule, _ in others)
+        hint = "let their `when` exclude each other, or say `overrides: true` in the one that shall win"
+        raise Fault(problem("conflict", f"two rules give {name}", first.place, hint, also=also))
+    return first, why, tuple(rule for rule, _ in others)
+
+
+def applies(ev: Evaluation, rule: Rule, rows: tuple[tuple[str, Any], ...] = ()) -> tuple[bool, str]:
+    if rule.when is None:
+        return True, f"the rule of {rule.origin}"
+    frame = Frame(rule.when, rule.scope, rows)
+    holds = decided(ev, rule.when.tree, frame)
+    text = to_text(rule.when.tree)
+    if holds:
+        return True, f"the rule of {rule.origin}, since {text}"
+    return False, f"{text} does not hold ({facts_of(ev, rule.when, frame)})"
+
+
+def facts_of(ev: Evaluation, formula: Formula, frame: Frame) -> str:
+    """The names of a test with their values, for a reason."""
+    shown = []
+    for part in walk(formula.tree):
+        if isinstance(part, Name):
+            value = evaluate(ev, part, frame, tolerant=True)
+            text = f'"{value}"' if isinstance(value, str) else brief(value)
+            shown.append(f"{part.name} is {text}")
+    return ", ".join(dict.fromkeys(shown)) or "never"
+
+
+def value_by(ev: Evaluation, rule: Rule, why: str, beaten: tuple[Rule, ...]) -> tuple[Any, Resolution]:
+    value, case = cases(ev, rule)
+    if case is None:
+        return value, Resolution("nothing", rule.place, rule, why=why, beaten=beaten)
+    if case.says or (case.when is not None):
+        why = f"{why}; case: {case.says or to_text(case.when.tree) if case.when else case.says}"
+    return value, Resolution("rule", rule.place, rule, case, case.formula, rule.scope, why, beaten)
+
+
+def cases(ev: Evaluation, rule: Rule, rows: tuple[tuple[str, Any], ...] = (), start: int = 0) -> tuple[Any, Case | None]:
+    """The value of a rule's first case that holds, and that case."""
+    for position in range(start, len(rule.cases)):
+        case = rule.cases[position]
+        frame = Frame(case.formula, rule.scope, rows)
+        if case.when is None:
+            return evaluate(ev, case.formula.tree, frame), case
+        test = as_test(evaluate(ev, case.when.tree, Frame(case.when, rule.scope, rows)))
+        if test is True:
+            return evaluate(ev, case.formula.tree, frame), case
+        if test is False:
+            continue
+        then = attempt(ev, case.formula.tree, frame, test)
+        otherwise, _ = cases(ev, rule, rows, position + 1)
+        return number.choose(test, then, otherwise), case
+    return NotApplicable(f"no case of {rule.name} holds"), None
+
+
+def checked(ev: Evaluation, declared: Declaration, value: Any, resolution: Resolution) -> Any:
+    """The value, once it keeps what its declaration promises. A needed field of an entry that nothing gives is missing."""
+    place = resolution.place or declared.place
+    if isinstance(value, NotApplicable):
+        needed = not declared.optional and declared.scope.namespace and resolution.kind in ("default", "rule")
+        return NotApplicable(value.reason, missing=True) if needed else value
+    if declared.type.bytes == 1 and resolution.kind != "fact":
+        for end in (number.low(value), number.high(value)):
+            if isinstance(end, Fraction) and end.denominator != 1:
+                message = f"{declared.name} comes to {brief(end)} B, which is not whole"
+                raise Fault(problem("fraction-of-a-byte", message, place, "round it where it arises: ceil(...)"))
+    if resolution.kind != "fact":
+        found = out_of_bounds(declared, value)
+        if found:
+            raise Fault(problem("out-of-bounds", f"{declared.name} {found}", place))
+    return value

@@ -1,0 +1,164 @@
+"""Rows of tables and entries of catalogs: which there are, and what stands in their columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vramledger.evaluation.brief import brief, frozen
+from vramledger.evaluation.frame import Fault, Frame
+from vramledger.evaluation.interpret import evaluate, held_under, items
+from vramledger.evaluation.resolve import applies, cases
+from vramledger.evaluation.tables import CatalogRow, Row
+from vramledger.evaluation.values import NotApplicable
+from vramledger.language.syntax import Expr
+from vramledger.problems import Label, Place, problem
+from vramledger.rules.model import Rule, Scope
+
+if TYPE_CHECKING:
+    from vramledger.evaluation.evaluate import Evaluation
+
+MOST_ROWS = 50_000
+
+
+def rows_of(ev: Evaluation, name: str, asked: Place | None = None) -> tuple[Row, ...]:
+    """The rows of a table, each once its guard is not known to be false."""
+    if name not in ev.tables:
+        table = ev.program.tables[name]
+        ev.enter(name, table.place)
+        try:
+            found: list[Row] = []
+            for fill in table.fills:
+                for variables, guard, source in sources(ev, fill):
+                    found.append(Row(table, fill, variables, guard, source))
+                    if len(found) > MOST_ROWS:
+                        message = f"{name} has more than {MOST_ROWS} rows"
+                        raise Fault(problem("too-many-rows", message, fill.place))
+            ev.tables[name] = tuple(found)
+        finally:
+            ev.running.pop(name, None)
+    return ev.tables[name]
+
+
+def sources(ev: Evaluation, fill: Any) -> list[tuple[tuple[tuple[str, Any], ...], Any, Any]]:
+    """What a fill's rows are made for: variables, guard, and the row or item they stand on."""
+    found: list[tuple[tuple[tuple[str, Any], ...], Any, Any]] = []
+    if fill.each is None:
+        starts: list[tuple[tuple[tuple[str, Any], ...], Any, Any]] = [((), True, None)]
+    else:
+        tree = fill.each.tree
+        frame = Frame(fill.each, fill.scope)
+        starts = []
+        for item, guard in items(ev, tree.over, frame):
+            variables = ((tree.variable, item),)
+            kept = held_under(ev, tree.condition, Frame(fill.each, fill.scope, variables), guard)
+            if kept is not False:
+                starts.append((variables, kept, item))
+    for variables, guard, source in starts:
+        kept = held_under(ev, fill.when.tree, Frame(fill.when, fill.scope, variables), guard) if fill.when else guard
+        if kept is not False:
+            found.append((variables, kept, source))
+    return found
+
+
+def column_of(ev: Evaluation, row: Any, name: str, frame: Frame, tree: Expr) -> Any:
+    """A column of a row, a field of a record."""
+    if isinstance(row, NotApplicable):
+        return row
+    if isinstance(row, Row):
+        return row_column(ev, row, name)
+    if isinstance(row, CatalogRow):
+        return catalog_column(ev, row, name)
+    if isinstance(row, dict):
+        found = row.get(name)
+        return NotApplicable(f"the item has no {name}") if found is None else frozen(found)
+    message = f"{brief(row)} has no column {name}"
+    raise Fault(problem("not-a-row", message, frame.formula.place(tree.span)))
+
+
+def row_column(ev: Evaluation, row: Row, name: str) -> Any:
+    if name in row.values:
+        return row.values[name]
+    bound = next((value for variable, value in row.variables if variable == name), None)
+    if bound is not None:
+        return bound
+    if name == "name":
+        return row.fill.name
+    key = f"{row.table.name}.{name}"
+    if (row, name) in ev.running_rows:
+        raise Fault(problem("cycle", f"{key} needs itself in row {row.label}", row.fill.place))
+    ev.running_rows.add((row, name))
+    try:
+        value = compute_cell(ev, row, name, key)
+    finally:
+        ev.running_rows.discard((row, name))
+    row.values[name] = value
+    return value
+
+
+def compute_cell(ev: Evaluation, row: Row, name: str, key: str) -> Any:
+    formula = row.fill.cells.get(name)
+    declared = row.table.columns.get(name)
+    if formula is not None:
+        value = evaluate(ev, formula.tree, Frame(formula, row.fill.scope, row.variables, row))
+        row.formulas[name] = (formula, row.fill.origin)
+        if isinstance(value, NotApplicable) and declared is not None and not declared.optional:
+            message = f"{key} is needed in row {row.label}, and {value.reason}"
+            raise Fault(problem("missing-fact", message, formula.place(), declared.missing))
+        return value
+    rules = tuple(rule for rule in ev.program.candidates.get(key, ()) if rule.per is not None)
+    if rules:
+        return computed(ev, row, name, key, rules)
+    if declared is not None and declared.default is not None:
+        row.formulas[name] = (declared.default, "default")
+        return evaluate(ev, declared.default.tree, Frame(declared.default, declared.scope, row.variables, row))
+    if declared is not None and not declared.optional:
+        reason = f"row {row.label} of {row.table.name} has no {name}"
+        return NotApplicable(f"{reason}: {declared.missing}" if declared.missing else reason, missing=True)
+    return NotApplicable(f"row {row.label} of {row.table.name} has no {name}")
+
+
+def computed(ev: Evaluation, row: Row, name: str, key: str, rules: tuple[Rule, ...]) -> Any:
+    applicable = []
+    reasons = []
+    for rule in rules:
+        variables = ((rule.per[0], row),) if rule.per else ()
+        holds, why = applies(ev, rule, variables)
+        (applicable if holds else reasons).append((rule, why))
+    if not applicable:
+        return NotApplicable("; ".join(why for _, why in reasons))
+    first = applicable[0][0]
+    if len(applicable) > 1 and (not first.overrides or applicable[1][0].layer == first.layer):
+        also = tuple(Label(rule.place, f"and this rule of {rule.origin}") for rule, _ in applicable[1:])
+        raise Fault(problem("conflict", f"two rules give {key}", first.place, also=also))
+    value, case = cases(ev, first, ((first.per[0], row),) if first.per else ())
+    if case is not None:
+        row.formulas[name] = (case.formula, first.origin)
+        row.variables_of[name] = first.per[0] if first.per else ""
+    return value
+
+
+def catalog_row(ev: Evaluation, kind: str, name: Any, frame: Frame, tree: Expr) -> CatalogRow:
+    """The entry of a catalog that a text names."""
+    known = ev.program.ruleset.resolve(kind, name) if isinstance(name, str) else None
+    if known is None:
+        hint = ev.program.ruleset.near(kind, str(name))
+        message = f"no {kind} is called {brief(name)}"
+        raise Fault(problem("unknown-entry", message, frame.formula.place(tree.span), hint))
+    if (kind, known) not in ev.catalogs:
+        ev.catalogs[kind, known] = CatalogRow(kind, known)
+    return ev.catalogs[kind, known]
+
+
+def catalog_column(ev: Evaluation, row: CatalogRow, name: str) -> Any:
+    if name == "name":
+        return row.name
+    if name not in row.values:
+        kind = ev.program.ruleset.kinds[row.kind]
+        entry = ev.program.ruleset.entry(row.kind, row.name)
+        declared = kind.fields.get(name)
+        formula = entry.fields.get(name) or (declared.default if declared is not None else None)
+        if formula is None:
+            return NotApplicable(f"{row.kind} {row.name} gives no {name}")
+        scope = Scope(kind.namespace)
+        row.values[name] = evaluate(ev, formula.tree, Frame(formula, scope, (), row))
+    return row.values[name]

@@ -1,0 +1,168 @@
+"""A scenario's shape to code: everything known folded in once, what varies left as a small function.
+
+A shape is all that decides which rules apply: the entries, the texts and flags, and which facts are given. Where a
+number decides too, the plan forks on that test and follows each way when it is first met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from vramledger.evaluation.arithmetic import Undecided
+from vramledger.evaluation.evaluate import Evaluation
+from vramledger.evaluation.facts import Facts
+from vramledger.evaluation.frame import Fault
+from vramledger.evaluation.residual import Graph, Node
+from vramledger.evaluation.scalar import compile_scalar
+from vramledger.evaluation.values import NotApplicable, Range, Verdict, exact, public
+from vramledger.rules.overlay import Program
+
+Assumed = dict[tuple[Any, ...], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A function of the varying facts; `shapes` say how its numbers make up the targets' values."""
+
+    graph: Graph
+    outputs: tuple[Any, ...]
+    run: Callable[..., tuple[Any, ...]]
+    shapes: tuple[tuple[str, Any], ...]  # (one | range | verdict | known | asks, the known value)
+    whole: tuple[bool, ...]  # which outputs must be whole
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """A test on which the shape depends, and the plans after it."""
+
+    test: Callable[..., tuple[Any, ...]]
+    key: tuple[Any, ...]
+    after: dict[bool, Leaf | Fork] = field(default_factory=dict)
+
+
+class Plan:
+    """The compiled form of one shape for some targets."""
+
+    def __init__(self, program: Program, facts: Facts, targets: Sequence[str]) -> None:
+        self.program = program
+        self.facts = facts
+        self.targets = tuple(targets)
+        self.varying = varying(facts)
+        self._root = self._specialise({})
+
+    def leaf(self, vector: Sequence[Any]) -> Leaf:
+        """The leaf that a vector of facts leads to."""
+        node, assumed = self._root, {}
+        while isinstance(node, Fork):
+            answer = bool(node.test(*vector)[0])
+            assumed[node.key] = answer
+            if answer not in node.after:
+                node.after[answer] = self._specialise(assumed)
+            node = node.after[answer]
+        return node
+
+    def run(self, facts: Facts) -> dict[str, Any]:
+        """The targets' values, those left out that must be interpreted: they raise, or their number is not whole."""
+        vector = vector_of(facts)
+        try:
+            leaf = self.leaf(vector)
+            numbers = leaf.run(*vector)
+        except (ArithmeticError, ValueError, Fault):
+            return {}
+        if any(whole and not isinstance(exact(n), int) for whole, n in zip(leaf.whole, numbers, strict=True)):
+            return {}
+        return _assemble(self.targets, leaf.shapes, numbers)
+
+    def _specialise(self, assumed: Assumed) -> Leaf | Fork:
+        graph = Graph(dict(assumed))
+        evaluation = Evaluation(self.program, self.facts, graph)
+        shapes: list[tuple[str, Any]] = []
+        outputs: list[Any] = []
+        whole: list[bool] = []
+        try:
+            for target in self.targets:
+                value = _target(evaluation, target)
+                shape, parts = _parts(value)
+                shapes.append((shape, None if parts else value))
+                outputs += parts
+                declared = self.program.declarations.get(target)
+                whole += [declared is not None and declared.type.bytes == 1] * len(parts)
+        except Undecided as open_test:
+            return Fork(compile_scalar(graph, [open_test.test], self.varying), open_test.test.key)
+        run = compile_scalar(graph, outputs, self.varying)
+        return Leaf(graph, tuple(outputs), run, tuple(shapes), tuple(whole))
+
+
+def _target(evaluation: Evaluation, name: str) -> Any:
+    try:
+        return evaluation.quantity(name)
+    except Fault:
+        return None
+
+
+def _parts(value: Any) -> tuple[str, list[Any]]:
+    if isinstance(value, Range):
+        return "range", [value.low, value.high]
+    if isinstance(value, Verdict):
+        return "verdict", [value.certain, value.possible]
+    if isinstance(value, Node) or (isinstance(value, int | Fraction) and not isinstance(value, bool)):
+        return "one", [value]
+    return ("asks" if value is None else "known"), []
+
+
+def _assemble(targets: Sequence[str], shapes: Sequence[tuple[str, Any]], numbers: Sequence[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    position = 0
+    for target, (shape, known) in zip(targets, shapes, strict=True):
+        if shape == "one":
+            found[target] = exact(numbers[position])
+            position += 1
+        elif shape == "range":
+            found[target] = (exact(numbers[position]), exact(numbers[position + 1]))
+            position += 2
+        elif shape == "verdict":
+            certain, possible = numbers[position : position + 2]
+            found[target] = True if certain else None if possible else False
+            position += 2
+        elif shape == "known":
+            found[target] = known if isinstance(known, NotApplicable) else public(known)
+    return found
+
+
+def varying(facts: Facts) -> list[str]:
+    """The numbers that a plan is a function of, by name; a range is two."""
+    names = []
+    for name, given in facts.values.items():
+        if given.varies:
+            names += [f"{name}:low", f"{name}:high"] if isinstance(given.value, Range) else [name]
+    return names
+
+
+def vector_of(facts: Facts) -> list[Any]:
+    """The values of `varying`, in its order."""
+    vector: list[Any] = []
+    for given in facts.values.values():
+        if given.varies:
+            vector += [given.value.low, given.value.high] if isinstance(given.value, Range) else [given.value]
+    return vector
+
+
+def shape_of(facts: Facts) -> tuple[Any, ...]:
+    """What two scenarios share when one plan serves both."""
+    return (facts.selection, facts.records_digest, *(_shape(name, given) for name, given in facts.values.items()))
+
+
+def _shape(name: str, given: Any) -> tuple[Any, ...]:
+    value = given.value
+    if not given.varies:
+        return (name, repr(value) if isinstance(value, dict | tuple) else value)
+    if isinstance(value, Range):
+        return (name, *_sign(value.low), *_sign(value.high))
+    return (name, *_sign(value))
+
+
+def _sign(value: Any) -> tuple[bool, bool]:
+    return (isinstance(value, int), value >= 0)
