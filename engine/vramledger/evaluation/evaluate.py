@@ -102,31 +102,38 @@ class Evaluation:
         if isinstance(tree, Name):
             declared = self.program.declarations.get(interpret.full_name(self, tree.name, scope))
             return declared.unit if declared is not None else ""
-        return "B" if is_byte_formula(tree, self.program, scope) else ""
+        return "B" if is_byte_formula(tree, self.program, Frame(None, scope)) else ""
 
 
-def is_byte_formula(tree: Expr, program: Program, scope: Scope) -> bool:
-    """Whether the static type of a formula of quantities is bytes."""
+def is_byte_formula(tree: Expr, program: Program, frame: Frame) -> bool:
+    """Whether the static type of a formula is bytes."""
     faults: list[Any] = []
-    return check(tree, _Types(program, scope), {}, faults).bytes == 1
+    variables = {name: Type("row", 0, row.table.name) if isinstance(row, Row) else ANY for name, row in frame.rows}
+    return check(tree, _Types(program, frame), variables, faults).bytes == 1
 
 
 class _Types:
-    """The types of a program's quantities, for the units of what is shown."""
+    """The types of a program's names, for the units of what is shown."""
 
-    def __init__(self, program: Program, scope: Scope) -> None:
+    def __init__(self, program: Program, frame: Frame) -> None:
         self.program = program
-        self.scope = scope
+        self.frame = frame
 
     def quantity(self, name: str) -> Type | None:
-        for full in (f"{self.scope.namespace}.{name}", name):
+        scope = self.frame.scope
+        if scope.table and name in self.program.tables[scope.table].columns:
+            return self.column(scope.table, name)
+        for full in (f"{scope.namespace}.{name}", name):
             declared = self.program.declarations.get(full)
             if declared is not None:
                 return declared.type
-        return ANY
+        return Type("table", 0, name) if name in self.program.tables else ANY
 
     def column(self, table: str, name: str) -> Type | None:
-        return ANY
+        found = self.program.tables.get(table)
+        declared = found.columns.get(name) if found is not None else None
+        declared = declared or self.program.declarations.get(f"{table}.{name}")
+        return declared.type if declared is not None else ANY
 
     def near(self, name: str, table: str = "") -> str:
         return ""

@@ -16,6 +16,7 @@ class Given(NamedTuple):
     value: Any
     place: Place
     varies: bool = True  # whether a sweep may change it without changing the rules' shape
+    why: str = "the scenario gives it"
 
 
 @dataclass(frozen=True, slots=True)

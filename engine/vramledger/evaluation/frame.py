@@ -20,7 +20,7 @@ class Fault(Exception):
 class Frame(NamedTuple):
     """What a formula sees beside the quantities: the rows bound to variables, its scope, its own row."""
 
-    formula: Formula
+    formula: Any  # the Formula, for the places of its faults
     scope: Scope = Scope()
     rows: tuple[tuple[str, Any], ...] = ()
     own: Row | CatalogRow | None = None

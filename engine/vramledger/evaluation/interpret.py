@@ -100,7 +100,7 @@ def missing(ev: Evaluation, tree: Expr, frame: Frame, value: NotApplicable) -> F
     message = f"{subject}, which nothing gives" if subject != name else f"nothing gives {name}"
     if value.reason not in (f"nothing gives {name}", ""):
         message += f": {value.reason}"
-    kind = next((k for k in ev.program.ruleset.kinds.values() if ev.belongs(name, k)), None)
+    kind = ev.program.kind_of(name)
     hint = f"set it in the scenario under {name}"
     if declared is not None and declared.missing:
         hint = declared.missing

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 def resolve(ev: Evaluation, name: str) -> tuple[Any, Resolution]:
     given = ev.facts.values.get(name)
     if given is not None:
-        why = "the scenario gives it"
         beaten = tuple(ev.program.candidates.get(name, ()))
-        return fact(ev, name, given), Resolution("fact", given.place, why=why, beaten=beaten)
+        return fact(ev, name, given), Resolution("fact", given.place, why=given.why, beaten=beaten)
     if name in ev.program.values:
         found = frozen(ev.program.values[name])
         return found, Resolution("selection", ev.place(name), why="the selected entry gives it")
@@ -84,7 +83,7 @@ def nothing(ev: Evaluation, name: str, declared: Declaration | None, reason: str
     if reason:
         return NotApplicable(reason), nothing
     if declared is not None:
-        kind = next((k for k in ev.program.ruleset.kinds.values() if belongs(name, k)), None)
+        kind = ev.program.kind_of(name)
         if kind is not None and kind.name not in ev.program.entries:
             missing = bool(kind.missing) and not declared.optional
             return NotApplicable(f"no {kind.name} is chosen", missing), nothing
@@ -92,11 +91,6 @@ def nothing(ev: Evaluation, name: str, declared: Declaration | None, reason: str
             return NotApplicable(f"no {declared.entry} is chosen", bool(declared.missing)), nothing
         return NotApplicable(f"nothing gives {name}", missing=not declared.optional), nothing
     return NotApplicable(f"nothing gives {name}", missing=True), nothing
-
-
-def belongs(name: str, kind: Any) -> bool:
-    space, _, field = name.rpartition(".")
-    return space == kind.namespace and (field in kind.fields or name == kind.selector)
 
 
 def choose(ev: Evaluation, name: str, rules: tuple[Rule, ...]) -> tuple[Rule, str, tuple[Rule, ...]] | str:

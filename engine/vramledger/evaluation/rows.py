@@ -8,7 +8,7 @@ from vramledger.evaluation.brief import brief, frozen
 from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.interpret import evaluate, held_under, items
 from vramledger.evaluation.resolve import applies, cases
-from vramledger.evaluation.tables import CatalogRow, Row
+from vramledger.evaluation.tables import CatalogRow, Cell, Row
 from vramledger.evaluation.values import NotApplicable
 from vramledger.language.syntax import Expr
 from vramledger.problems import Label, Place, problem
@@ -100,7 +100,7 @@ def compute_cell(ev: Evaluation, row: Row, name: str, key: str) -> Any:
     declared = row.table.columns.get(name)
     if formula is not None:
         value = evaluate(ev, formula.tree, Frame(formula, row.fill.scope, row.variables, row))
-        row.formulas[name] = (formula, row.fill.origin)
+        row.formulas[name] = Cell(formula, row.fill.origin, row.fill.source)
         if isinstance(value, NotApplicable) and declared is not None and not declared.optional:
             message = f"{key} is needed in row {row.label}, and {value.reason}"
             raise Fault(problem("missing-fact", message, formula.place(), declared.missing))
@@ -109,7 +109,7 @@ def compute_cell(ev: Evaluation, row: Row, name: str, key: str) -> Any:
     if rules:
         return computed(ev, row, name, key, rules)
     if declared is not None and declared.default is not None:
-        row.formulas[name] = (declared.default, "default")
+        row.formulas[name] = Cell(declared.default, "the default")
         return evaluate(ev, declared.default.tree, Frame(declared.default, declared.scope, row.variables, row))
     if declared is not None and not declared.optional:
         reason = f"row {row.label} of {row.table.name} has no {name}"
@@ -132,8 +132,7 @@ def computed(ev: Evaluation, row: Row, name: str, key: str, rules: tuple[Rule, .
         raise Fault(problem("conflict", f"two rules give {key}", first.place, also=also))
     value, case = cases(ev, first, ((first.per[0], row),) if first.per else ())
     if case is not None:
-        row.formulas[name] = (case.formula, first.origin)
-        row.variables_of[name] = first.per[0] if first.per else ""
+        row.formulas[name] = Cell(case.formula, first.origin, first.source, first.per[0] if first.per else "")
     return value
 
 

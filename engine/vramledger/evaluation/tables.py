@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from vramledger.rules.model import Fill, Formula, Table
+
+
+class Cell(NamedTuple):
+    """Where a column's value came from: the formula, who brings it, its source, the row's name in it."""
+
+    formula: Formula
+    origin: str
+    source: Mapping[str, Any] | None = None
+    variable: str = ""
 
 
 class Row:
     """A row of a table. `guard` is True, or the open test under which it exists."""
 
-    __slots__ = ("fill", "formulas", "guard", "label", "table", "values", "variables", "variables_of")
+    __slots__ = ("fill", "formulas", "guard", "label", "table", "values", "variables")
 
     def __init__(
         self, table: Table, fill: Fill, variables: tuple[tuple[str, Any], ...], guard: Any, source: Any
@@ -21,8 +31,7 @@ class Row:
         self.guard = guard
         self.label = _label(fill.name, source)
         self.values: dict[str, Any] = {}
-        self.formulas: dict[str, tuple[Formula, str]] = {}  # each computed column's formula and origin
-        self.variables_of: dict[str, str] = {}  # the row's name in that formula
+        self.formulas: dict[str, Cell] = {}
 
     @property
     def name(self) -> str:

@@ -34,6 +34,13 @@ class Scenario(NamedTuple):
     sweep: Mapping | None
 
 
+class Written(NamedTuple):
+    """A fact's text as it stands on a command line, and the option that says it."""
+
+    text: str
+    option: str
+
+
 class Raw(NamedTuple):
     """A scenario as a tree, and the folder that its paths are relative to."""
 
@@ -69,6 +76,8 @@ def read_raw(given: str | Path | MappingOf[str, Any], base: str | Path | None = 
 def tree_of(value: Any) -> Node:
     """A Python value as a tree without places."""
     nowhere = Place(IN_MEMORY)
+    if isinstance(value, Written):
+        return _parsed(value)
     if isinstance(value, MappingOf):
         items = [(_scalar(str(key), ""), tree_of(item)) for key, item in value.items()]
         return Mapping(tuple(items), nowhere)
@@ -83,6 +92,15 @@ def tree_of(value: Any) -> Node:
     if isinstance(value, int | float | Fraction):
         return _scalar(_number(value), "")
     return _scalar(str(value), '"')
+
+
+def _parsed(written: Written) -> Node:
+    """A command line's text, read as YAML: a word, a number, a list."""
+    trees, faults = read_yaml(written.text, written.option)
+    if faults:
+        raise Problems(faults)
+    found = trees[0] if trees else _scalar("", "")
+    return found._replace(marks=((0, 1, 1),), path=written.option) if isinstance(found, Scalar) else found
 
 
 def _scalar(text: str, style: str) -> Scalar:
@@ -113,6 +131,7 @@ class _Reader:
         self.problems: list[Problem] = []
         self.given: dict[str, tuple[Scalar, Node]] = {}
         self.selected: dict[str, tuple[str, Place]] = {}
+        self.reasons: dict[str, str] = {}
         self.records: dict[str, dict[str, Any]] = {}
         self.record_places: dict[str, Place] = {}
         self.values: dict[str, Given] = {}
@@ -178,8 +197,6 @@ class _Reader:
     def finish(self) -> Scenario:
         self._read_files()
         self._select()
-        if self.problems:
-            raise Problems(self.problems)
         order = list(self.ruleset.kinds)
         selection = tuple(sorted(((kind, name) for kind, (name, _) in self.selected.items()), key=lambda s: order.index(s[0])))
         program = program_of(self.ruleset, selection)
@@ -188,7 +205,8 @@ class _Reader:
         for name, (key, value) in self.given.items():
             self._type(program, name, key, value)
         for kind, (name, place) in self.selected.items():
-            self.values[self.ruleset.kinds[kind].selector] = Given(name, place, varies=False)
+            why = self.reasons.get(kind, "the scenario chooses it")
+            self.values[self.ruleset.kinds[kind].selector] = Given(name, place, varies=False, why=why)
         if self.problems:
             raise Problems(self.problems)
         facts = Facts(
@@ -249,6 +267,7 @@ class _Reader:
                 later.append(kind)
             elif kind.default and self._wanted(kind):
                 self.selected[kind.name] = (kind.default, kind.place)
+                self.reasons[kind.name] = "the default"
             else:
                 self._ask_name(kind)
         for kind in later:
@@ -295,6 +314,7 @@ class _Reader:
             listed = to_data(self.ruleset.tree(kind.name, name).get(field))
             if isinstance(listed, list) and value in listed:
                 self.selected[kind.name] = (name, place)
+                self.reasons[kind.name] = f"{fact} is {brief(value)}"
                 return
         known = [
             item

@@ -33,6 +33,12 @@ class Program:
         declared = self.declarations.get(first)
         return first if declared is not None and declared.type.kind == "record" else None
 
+    def kind_of(self, name: str) -> Kind | None:
+        """The kind whose entries give a quantity."""
+        space, _, field = name.rpartition(".")
+        kinds = self.ruleset.kinds.values()
+        return next((k for k in kinds if k.namespace == space and (field in k.fields or name == k.selector)), None)
+
 
 def compose(ruleset: RuleSet, selection: Selection) -> Program:
     """The rules of the stages with those of the selected entries laid over them."""

@@ -1,0 +1,82 @@
+"""Examples beside the rules, and scenarios that say what they expect: given, expected, found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vramledger.evaluation.expect import holds, understood
+from vramledger.evaluation.ledger import Ledger
+from vramledger.evaluation.show import show
+from vramledger.inputs.scenario import Raw, Scenario, read_raw, read_scenario
+from vramledger.problems import Place, Problems, nearest, problem
+from vramledger.rules.load import RuleSet
+from vramledger.rules.tree import Mapping, Scalar
+
+
+class Check(NamedTuple):
+    """One expectation: what was expected of which quantity, what was found, whether that agrees."""
+
+    where: str
+    place: Place
+    quantity: str
+    expected: str
+    found: str
+    passed: bool
+
+
+def check_expect(
+    ledger: Ledger, expect: Mapping, where: str, tolerance: Fraction | None = None
+) -> Iterator[Check]:
+    """Each line of an `expect` block against a ledger. Raises Problems where a line cannot be understood."""
+    faults = []
+    for key, value in expect.items:
+        if key.text not in ledger.program.declarations:
+            hint = nearest(key.text, ledger.program.declarations)
+            faults.append(problem("unknown-name", f"nothing is called {key.text}", key.place, hint))
+        elif not isinstance(value, Scalar) or not understood(value.text):
+            message = f"{key.text} is expected to be something that is no value"
+            faults.append(problem("type-clash", message, value.place, "write it as it is printed: 73.6 GB"))
+    if faults:
+        raise Problems(faults)
+    for key, value in expect.items:
+        found = ledger[key.text]
+        unit = ledger.program.declarations[key.text].unit
+        yield Check(where, value.place, key.text, value.text, show(found, unit), holds(found, value.text, tolerance))
+
+
+def run_examples(ruleset: RuleSet, like: str = "") -> Iterator[Check | Problems]:
+    """Every example of the specs whose place or origin holds a text; one that cannot run gives its problems."""
+    for example in ruleset.examples():
+        where = f"{example.origin} ({example.place})"
+        if like not in where:
+            continue
+        try:
+            read = read_scenario(ruleset, Raw(example.given, example.place.path, Path()))
+            tolerance = _tolerance(example.tolerance)
+            yield from check_expect(Ledger(read.program, read.facts), example.expect, where, tolerance)
+        except Problems as faults:
+            yield faults
+
+
+def _tolerance(node: Scalar | None) -> Fraction | None:
+    if node is None:
+        return None
+    text = node.text.replace("percent", "").strip()
+    try:
+        share = Fraction(text)
+    except ValueError:
+        raise Problems([problem("type-clash", f"a tolerance of {node.text!r}", node.place, "write 1 percent")]) from None
+    return share / 100 if "percent" in node.text else share
+
+
+def run_scenario(ruleset: RuleSet, path: Path, overrides: dict[str, Any] | None = None) -> Iterator[Check | Problems]:
+    """The expectations of a scenario file."""
+    try:
+        read: Scenario = read_scenario(ruleset, read_raw(path), overrides)
+        if read.expect is not None:
+            yield from check_expect(Ledger(read.program, read.facts), read.expect, str(path))
+    except Problems as faults:
+        yield faults

@@ -1,0 +1,1 @@
+"""Ledgers, derivations and problems, for people and for programs."""

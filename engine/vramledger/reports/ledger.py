@@ -1,0 +1,98 @@
+"""A ledger as a table of components, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+from vramledger.evaluation.derivation import as_json
+from vramledger.evaluation.ledger import FITS, Ledger
+from vramledger.evaluation.show import both, in_binary, in_bytes
+from vramledger.evaluation.values import NotApplicable
+from vramledger.problems import Problems
+from vramledger.reports.blocks import Block, Lines, Table
+
+_SAYS = {True: "fits", False: "does not fit", None: "may or may not fit"}
+
+
+def blocks(ledger: Ledger) -> Iterator[Block]:
+    """The answer for people: what was asked, components, total, phases, verdict, warnings, stamp."""
+    yield Lines([" · ".join(name for _, name in ledger.program.selection if name) or "a scenario"], "bold")
+    total = ledger.total
+    rows = [(name, *_bytes(value), _share(value, total)) for name, value in ledger.components.items()]
+    rows.append(("total", *_bytes(total), ""))
+    yield Table(("component", "bytes", "decimal", "binary", "share"), rows, frozenset({1, 2, 3, 4}))
+    phases = [(name, *_bytes(value)) for name, value in ledger.phases.items()]
+    yield Table(("phase peak", "bytes", "decimal", "binary"), phases, frozenset({1, 2, 3}))
+    yield Lines(list(_verdict(ledger)))
+    yield Lines([f"warning: {text}" for text in ledger.warnings], "yellow")
+    stamp = ledger.stamp
+    yield Lines([f"convention {stamp['convention']}, engine {stamp['engine']}, rules {stamp['rules'][:12]}"], "dim")
+
+
+def _verdict(ledger: Ledger) -> Iterator[str]:
+    peak = ledger["peak.moment"] if "peak.moment" in ledger.program.declarations else None
+    if isinstance(peak, str):
+        yield f"The peak is reached in {ledger.peak_phase}, at: {peak}."
+    if isinstance(ledger[FITS], NotApplicable):
+        return
+    usable, headroom = ledger["hardware.usable"], ledger["headroom.bytes"]
+    name = ledger["hardware.name"]
+    line = f"It {_SAYS[ledger.fits]} {name}"
+    line += f", of whose capacity {both(usable)} can be used" if not isinstance(usable, NotApplicable) else ""
+    if not isinstance(headroom, NotApplicable):
+        line += f"; headroom {both(headroom)}"
+    yield f"{line}."
+
+
+def _bytes(value: Any) -> tuple[str, str, str]:
+    if isinstance(value, tuple):
+        low, high = value
+        return (
+            f"{_exact(low)} .. {_exact(high)}",
+            f"{in_bytes(low)} .. {in_bytes(high)}",
+            f"{in_binary(low)} .. {in_binary(high)}",
+        )
+    if not isinstance(value, int | Fraction):
+        return (str(value), "", "")
+    return (_exact(value), in_bytes(value), in_binary(value))
+
+
+def _exact(value: int | Fraction) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _share(value: Any, total: Any) -> str:
+    ends = [end[-1] if isinstance(end, tuple) else end for end in (value, total)]
+    if not all(isinstance(end, int | Fraction) for end in ends) or not ends[1]:
+        return ""
+    return f"{float(100 * Fraction(ends[0]) / Fraction(ends[1])):.1f} %"
+
+
+def to_dict(ledger: Ledger) -> dict[str, Any]:
+    """The answer as JSON, exact; its schema is ledger.schema.json."""
+    quantities: dict[str, Any] = {}
+    for name in sorted(ledger.program.declarations):
+        if name in ledger.program.tables or ledger.program.declarations[name].type.kind in ("record", "list"):
+            continue
+        if any(rule.per for rule in ledger.program.candidates.get(name, ())):
+            continue
+        try:
+            value = ledger[name]
+        except Problems:
+            continue
+        quantities[name] = as_json(value)
+    return {
+        "total": as_json(ledger.total),
+        "fits": ledger.fits,
+        "peak_phase": ledger.peak_phase,
+        "components": {name: as_json(value) for name, value in ledger.components.items()},
+        "phases": {name: as_json(value) for name, value in ledger.phases.items()},
+        "quantities": quantities,
+        "warnings": ledger.warnings,
+        "selection": dict(ledger.program.selection),
+        "stamp": ledger.stamp,
+    }
+
+
