@@ -8,7 +8,6 @@ from typing import Any
 
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.ledger import HEADLINES, Ledger
-from vramledger.evaluation.specialise import Plan, shape_of
 from vramledger.inputs.scenario import read_raw, read_scenario
 from vramledger.rules.load import RuleSet
 from vramledger.rules.open import open_rules
@@ -45,10 +44,12 @@ def evaluate_with(
 
 def _compiled(ruleset: RuleSet, program: Program, facts: Facts) -> dict[str, Any]:
     """The main quantities by compiled code, from the second scenario of a shape on: one alone is sooner interpreted."""
-    key = shape_of(facts)
+    key = facts.shape()
     if key not in ruleset.plans:
         ruleset.plans[key] = None
         return {}
     if ruleset.plans[key] is None:
+        from vramledger.evaluation.specialise import Plan
+
         ruleset.plans[key] = Plan(program, facts, [name for name in HEADLINES if name in program.declarations])
     return ruleset.plans[key].run(facts)

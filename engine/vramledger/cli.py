@@ -174,7 +174,6 @@ def _scenario(ruleset: Any, given: str | None) -> Any:
 
 
 def _estimate(ruleset: Any, options: argparse.Namespace) -> int:
-    from vramledger.inputs.checks import check_expect
     from vramledger.reports import blocks
     from vramledger.reports import ledger as report
 
@@ -186,6 +185,8 @@ def _estimate(ruleset: Any, options: argparse.Namespace) -> int:
     failed = ledger.fits is False
     expect = _expect(options.scenario)
     if expect is not None:
+        from vramledger.inputs.checks import check_expect
+
         for check in check_expect(ledger, expect, str(options.scenario)):
             if not check.passed:
                 failed = True

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation.brief import brief
 from vramledger.evaluation.evaluate import Evaluation, is_byte_formula
-from vramledger.evaluation.frame import Fault, Frame
+from vramledger.evaluation.frame import Fault, Frame, Resolution
 from vramledger.evaluation.interpret import as_test, evaluate, full_name, kept_rows
 from vramledger.evaluation.show import both, is_bytes, show
 from vramledger.evaluation.tables import CatalogRow, Row
-from vramledger.evaluation.values import NotApplicable, public
+from vramledger.evaluation.values import NotApplicable, as_json, public
 from vramledger.language.printing import numeral, to_latex, to_text
 from vramledger.language.syntax import Aggregate, Binary, Call, Conditional, Expr, Field, Index, Name, children
 from vramledger.rules.model import Scope
@@ -91,21 +91,20 @@ class Derivation:
         return "\n".join(lines(self.step))
 
 
-def as_json(value: Any) -> Any:
-    """An exact value as JSON: integers as they are, quotients as text, ranges as pairs."""
-    if isinstance(value, Fraction):
-        return str(value)
-    if isinstance(value, tuple):
-        return [as_json(item) for item in value]
-    if isinstance(value, NotApplicable):
-        return {"not_applicable": value.reason}
-    return value
-
-
 def derive(ledger: Ledger, name: str) -> Derivation:
     """How a quantity's value came."""
     maker = _Maker(ledger.evaluation)
     return Derivation(maker.quantity(name), ledger.stamp)
+
+
+def _why(resolution: Resolution) -> str:
+    """Why this value: who brings the rule, the test that lets it apply, the case that held."""
+    rule, case = resolution.rule, resolution.case
+    if resolution.why or rule is None:
+        return resolution.why
+    since = f", since {to_text(rule.when.tree)}" if rule.when is not None else ""
+    held = case.says or (to_text(case.when.tree) if case.when is not None else "") if case is not None else ""
+    return f"the rule of {rule.origin}{since}" + (f"; case: {held}" if held else "")
 
 
 class _Maker:
@@ -125,7 +124,6 @@ class _Maker:
         rule, formula = resolution.rule, resolution.formula
         place = formula.place() if formula is not None else resolution.place
         frame = Frame(formula, resolution.scope) if formula is not None else None
-        why = resolution.why or (value.reason if isinstance(value, NotApplicable) else "")
         return Step(
             kind="quantity",
             name=name,
@@ -134,7 +132,7 @@ class _Maker:
             formula=formula.text if formula is not None else "",
             latex=to_latex(formula.tree) if formula is not None else "",
             substituted=self.substituted(formula.tree, frame) if formula is not None and frame else "",
-            why=why,
+            why=_why(resolution) or (value.reason if isinstance(value, NotApplicable) else ""),
             overrode=tuple(f"{beaten.origin} ({beaten.place})" for beaten in resolution.beaten),
             says=(rule.says if rule is not None else "") or (declared.says if declared is not None else ""),
             source=dict(rule.source) if rule is not None and rule.source else None,
@@ -156,7 +154,7 @@ class _Maker:
             return Step("column", label, value, unit)
         formula, scope, variables = found.formula, row.fill.scope, row.variables
         if found.variable:
-            scope, variables = Scope(), ((found.variable, row),)
+            scope, variables = Scope(), {found.variable: row}
         elif found.origin == "the default":
             scope = row.table.columns[name].scope
         frame = Frame(formula, scope, variables, row)
@@ -220,7 +218,7 @@ class _Maker:
             value = public(evaluate(self.ev, tree.body, inner, tolerant=True))
             if isinstance(value, NotApplicable):
                 continue
-            item = inner.row(tree.variable)
+            item = inner.rows[tree.variable]
             below = tuple(self.below(tree.body, inner))
             unit = "B" if self._in_bytes(tree.body, inner) else ""
             label = item.label if isinstance(item, Row | CatalogRow) else brief(item)
@@ -271,7 +269,7 @@ class _Maker:
 
     def _name(self, tree: Name, frame: Frame) -> Iterator[Reference]:
         first, *rest = tree.name.split(".")
-        row = frame.row(first)
+        row = frame.rows.get(first)
         if row is None and isinstance(frame.own, Row) and frame.scope.table:
             if first in frame.own.table.columns:
                 row, rest = frame.own, [first, *rest]

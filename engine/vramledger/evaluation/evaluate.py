@@ -108,7 +108,7 @@ class Evaluation:
 def is_byte_formula(tree: Expr, program: Program, frame: Frame) -> bool:
     """Whether the static type of a formula is bytes."""
     faults: list[Any] = []
-    variables = {name: Type("row", 0, row.table.name) if isinstance(row, Row) else ANY for name, row in frame.rows}
+    variables = {name: Type("row", 0, row.table.name) if isinstance(row, Row) else ANY for name, row in frame.rows.items()}
     return check(tree, _Types(program, frame), variables, faults).bytes == 1
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from vramledger.problems import Place
+from vramledger.evaluation.values import Range
 from vramledger.rules.overlay import Selection
 
 
@@ -19,8 +20,7 @@ class Given(NamedTuple):
     why: str = "the scenario gives it"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """Everything known before a rule is asked."""
 
     values: Mapping[str, Given]
@@ -29,5 +29,23 @@ class Facts:
     origin: str  # the scenario's file
     digest: str = ""
     records_digest: str = ""
-    record_places: Mapping[str, Place] = field(default_factory=dict)
+    record_places: Mapping[str, Place] = MappingProxyType({})
     notes: tuple[str, ...] = ()
+
+    def shape(self) -> tuple[Any, ...]:
+        """What two scenarios share when the same rules apply to both, whatever their numbers."""
+        given = (_shape(name, given) for name, given in self.values.items())
+        return (self.selection, self.records_digest, *given)
+
+
+def _shape(name: str, given: Given) -> tuple[Any, ...]:
+    value = given.value
+    if not given.varies:
+        return (name, repr(value) if isinstance(value, dict | tuple) else value)
+    if isinstance(value, Range):
+        return (name, *_sign(value.low), *_sign(value.high))
+    return (name, *_sign(value))
+
+
+def _sign(value: Any) -> tuple[bool, bool]:
+    return (isinstance(value, int), value >= 0)

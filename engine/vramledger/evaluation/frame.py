@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from vramledger.evaluation.tables import CatalogRow, Row
@@ -17,19 +19,16 @@ class Fault(Exception):
         self.problem = found
 
 
+NO_ROWS: Mapping[str, Any] = MappingProxyType({})
+
+
 class Frame(NamedTuple):
     """What a formula sees beside the quantities: the rows bound to variables, its scope, its own row."""
 
     formula: Any  # the Formula, for the places of its faults
     scope: Scope = Scope()
-    rows: tuple[tuple[str, Any], ...] = ()
+    rows: Mapping[str, Any] = NO_ROWS
     own: Row | CatalogRow | None = None
-
-    def row(self, variable: str) -> Any:
-        for name, value in reversed(self.rows):
-            if name == variable:
-                return value
-        return None
 
 
 class Resolution(NamedTuple):

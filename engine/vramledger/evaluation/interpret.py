@@ -69,7 +69,7 @@ def lookup(ev: Evaluation, tree: Name, frame: Frame) -> Any:
     name = tree.name
     if frame.rows or frame.own is not None:
         first, *rest = name.split(".")
-        found = frame.row(first)
+        found = frame.rows.get(first)
         if found is None and isinstance(frame.own, Row):
             if frame.scope.table and (first in frame.own.table.columns or frame.own.bound(first) is not None):
                 found = ev.cell(frame.own, first)
@@ -94,7 +94,7 @@ def missing(ev: Evaluation, tree: Expr, frame: Frame, value: NotApplicable) -> F
     declared = ev.program.declarations.get(name)
     if declared is None and name not in ev.program.candidates:
         first = tree.name.partition(".")[0]
-        if frame.row(first) is not None:
+        if frame.rows.get(first) is not None:
             return Fault(problem("missing-fact", f"{needs} needs {tree.name}, and {value.reason}", place))
     subject = f"{needs} needs {name}" if needs and needs != name else name
     message = f"{subject}, which nothing gives" if subject != name else f"nothing gives {name}"
@@ -179,7 +179,7 @@ def compute(ev: Evaluation, tree: Expr, frame: Frame, function: Callable[..., An
 
 
 def arithmetic_fault(ev: Evaluation, code: str, message: str, tree: Expr, frame: Frame) -> Fault:
-    rows = ", ".join(f"{name} = {brief(row)}" for name, row in frame.rows)
+    rows = ", ".join(f"{name} = {brief(row)}" for name, row in frame.rows.items())
     where = f" in {to_text(tree)}" + (f" for {rows}" if rows else "")
     return Fault(problem(code, message + where, frame.formula.place(tree.span)))
 
@@ -295,7 +295,7 @@ def aggregate(ev: Evaluation, tree: Aggregate, frame: Frame, tolerant: bool) -> 
 def kept_rows(ev: Evaluation, tree: Aggregate, frame: Frame) -> list[tuple[Frame, Any]]:
     kept = []
     for item, guard in items(ev, tree.over, frame):
-        inner = frame._replace(rows=(*frame.rows, (tree.variable, item)))
+        inner = Frame(frame.formula, frame.scope, {**frame.rows, tree.variable: item}, frame.own)
         held = held_under(ev, tree.condition, inner, guard)
         if held is not False:
             kept.append((inner, held))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation import arithmetic as number
 from vramledger.evaluation.brief import brief, frozen, out_of_bounds
 from vramledger.evaluation.facts import Given
-from vramledger.evaluation.frame import Fault, Frame, Resolution
+from vramledger.evaluation.frame import NO_ROWS, Fault, Frame, Resolution
 from vramledger.evaluation.interpret import as_test, attempt, decided, evaluate
 from vramledger.evaluation.values import NotApplicable, Range
 from vramledger.language.printing import to_text
@@ -18,6 +19,7 @@ from vramledger.rules.model import Case, Declaration, Formula, Rule
 
 if TYPE_CHECKING:
     from vramledger.evaluation.evaluate import Evaluation
+    from vramledger.evaluation.tables import Row
 
 
 def resolve(ev: Evaluation, name: str) -> tuple[Any, Resolution]:
@@ -33,12 +35,11 @@ def resolve(ev: Evaluation, name: str) -> tuple[Any, Resolution]:
         return read_record(ev, record, name)
     declared = ev.program.declarations.get(name)
     rules = tuple(rule for rule in ev.program.candidates.get(name, ()) if rule.per is None)
-    reason = ""
+    reason = None
     if rules:
-        found = choose(ev, name, rules)
-        if not isinstance(found, str):
-            rule, why, beaten = found
-            return value_by(ev, rule, why, beaten)
+        found = in_force(ev, name, rules)
+        if not isinstance(found, NotApplicable):
+            return value_by(ev, *found)
         reason = found
     if declared is not None and declared.default is not None:
         frame = Frame(declared.default, declared.scope)
@@ -78,50 +79,53 @@ def read_record(ev: Evaluation, record: str, name: str) -> tuple[Any, Resolution
     return frozen(known), resolution
 
 
-def nothing(ev: Evaluation, name: str, declared: Declaration | None, reason: str) -> tuple[Any, Resolution]:
-    nothing = Resolution("nothing", declared.place if declared is not None else None)
-    if reason:
-        return NotApplicable(reason), nothing
+def nothing(
+    ev: Evaluation, name: str, declared: Declaration | None, reason: NotApplicable | None
+) -> tuple[Any, Resolution]:
+    """What a quantity is that nothing gives: not applicable, or missing where it is needed."""
+    nowhere = Resolution("nothing", declared.place if declared is not None else None)
+    if reason is not None:
+        return reason, nowhere
     if declared is not None:
         kind = ev.program.kind_of(name)
         if kind is not None and kind.name not in ev.program.entries:
             missing = bool(kind.missing) and not declared.optional
-            return NotApplicable(f"no {kind.name} is chosen", missing), nothing
+            return NotApplicable(f"no {kind.name} is chosen", missing), nowhere
         if declared.entry:
-            return NotApplicable(f"no {declared.entry} is chosen", bool(declared.missing)), nothing
-        return NotApplicable(f"nothing gives {name}", missing=not declared.optional), nothing
-    return NotApplicable(f"nothing gives {name}", missing=True), nothing
+            return NotApplicable(f"no {declared.entry} is chosen", bool(declared.missing)), nowhere
+        return NotApplicable(f"nothing gives {name}", missing=not declared.optional), nowhere
+    return NotApplicable(f"nothing gives {name}", missing=True), nowhere
 
 
-def choose(ev: Evaluation, name: str, rules: tuple[Rule, ...]) -> tuple[Rule, str, tuple[Rule, ...]] | str:
-    """The rule in force, why, and what it beat; or the reason why none applies."""
-    applicable: list[tuple[Rule, str]] = []
-    reasons = []
-    for rule in rules:
-        holds, why = applies(ev, rule)
-        if holds:
-            applicable.append((rule, why))
-        else:
-            reasons.append(why)
+def in_force(
+    ev: Evaluation, name: str, rules: tuple[Rule, ...], row: Row | None = None
+) -> tuple[Rule, tuple[Rule, ...]] | NotApplicable:
+    """The one rule in force and those it beat, or why none applies. Two that apply without an override are a fault."""
+    applicable = [rule for rule in rules if applies(ev, rule, rows_for(rule, row))]
     if not applicable:
-        return "; ".join(dict.fromkeys(reasons))
-    (first, why), *others = applicable
-    if others and (not first.overrides or others[0][0].layer == first.layer):
-        also = tuple(Label(rule.place, f"and this rule of {rule.origin}") for rule, _ in others)
+        return NotApplicable(lambda: "; ".join(dict.fromkeys(why_not(ev, rule, rows_for(rule, row)) for rule in rules)))
+    first, *others = applicable
+    if others and (not first.overrides or others[0].layer == first.layer):
+        also = tuple(Label(rule.place, f"and this rule of {rule.origin}") for rule in others)
         hint = "let their `when` exclude each other, or say `overrides: true` in the one that shall win"
         raise Fault(problem("conflict", f"two rules give {name}", first.place, hint, also=also))
-    return first, why, tuple(rule for rule, _ in others)
+    return first, tuple(others)
 
 
-def applies(ev: Evaluation, rule: Rule, rows: tuple[tuple[str, Any], ...] = ()) -> tuple[bool, str]:
-    if rule.when is None:
-        return True, f"the rule of {rule.origin}"
-    frame = Frame(rule.when, rule.scope, rows)
-    holds = decided(ev, rule.when.tree, frame)
-    text = to_text(rule.when.tree)
-    if holds:
-        return True, f"the rule of {rule.origin}, since {text}"
-    return False, f"{text} does not hold ({facts_of(ev, rule.when, frame)})"
+def rows_for(rule: Rule, row: Row | None) -> Mapping[str, Any]:
+    """What the rule's variable stands for, where it computes a column."""
+    return {rule.per[0]: row} if rule.per is not None and row is not None else NO_ROWS
+
+
+def applies(ev: Evaluation, rule: Rule, rows: Mapping[str, Any]) -> bool:
+    """Whether the rule's `when` holds."""
+    return rule.when is None or decided(ev, rule.when.tree, Frame(rule.when, rule.scope, rows))
+
+
+def why_not(ev: Evaluation, rule: Rule, rows: Mapping[str, Any]) -> str:
+    """Why a rule does not apply: its `when`, and what its names are."""
+    assert rule.when is not None
+    return f"{to_text(rule.when.tree)} does not hold ({facts_of(ev, rule.when, Frame(rule.when, rule.scope, rows))})"
 
 
 def facts_of(ev: Evaluation, formula: Formula, frame: Frame) -> str:
@@ -135,16 +139,15 @@ def facts_of(ev: Evaluation, formula: Formula, frame: Frame) -> str:
     return ", ".join(dict.fromkeys(shown)) or "never"
 
 
-def value_by(ev: Evaluation, rule: Rule, why: str, beaten: tuple[Rule, ...]) -> tuple[Any, Resolution]:
+def value_by(ev: Evaluation, rule: Rule, beaten: tuple[Rule, ...]) -> tuple[Any, Resolution]:
+    """The value that a rule gives, and which of its cases."""
     value, case = cases(ev, rule)
     if case is None:
-        return value, Resolution("nothing", rule.place, rule, why=why, beaten=beaten)
-    if case.says or (case.when is not None):
-        why = f"{why}; case: {case.says or to_text(case.when.tree) if case.when else case.says}"
-    return value, Resolution("rule", rule.place, rule, case, case.formula, rule.scope, why, beaten)
+        return value, Resolution("nothing", rule.place, rule, beaten=beaten)
+    return value, Resolution("rule", rule.place, rule, case, case.formula, rule.scope, "", beaten)
 
 
-def cases(ev: Evaluation, rule: Rule, rows: tuple[tuple[str, Any], ...] = (), start: int = 0) -> tuple[Any, Case | None]:
+def cases(ev: Evaluation, rule: Rule, rows: Mapping[str, Any] = NO_ROWS, start: int = 0) -> tuple[Any, Case | None]:
     """The value of a rule's first case that holds, and that case."""
     for position in range(start, len(rule.cases)):
         case = rule.cases[position]

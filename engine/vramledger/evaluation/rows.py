@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation.brief import brief, frozen
-from vramledger.evaluation.frame import Fault, Frame
+from vramledger.evaluation.frame import NO_ROWS, Fault, Frame
 from vramledger.evaluation.interpret import evaluate, held_under, items
-from vramledger.evaluation.resolve import applies, cases
+from vramledger.evaluation.resolve import cases, in_force, rows_for
 from vramledger.evaluation.tables import CatalogRow, Cell, Row
 from vramledger.evaluation.values import NotApplicable
 from vramledger.language.syntax import Expr
-from vramledger.problems import Label, Place, problem
+from vramledger.problems import Place, problem
 from vramledger.rules.model import Rule, Scope
 
 if TYPE_CHECKING:
@@ -39,17 +40,17 @@ def rows_of(ev: Evaluation, name: str, asked: Place | None = None) -> tuple[Row,
     return ev.tables[name]
 
 
-def sources(ev: Evaluation, fill: Any) -> list[tuple[tuple[tuple[str, Any], ...], Any, Any]]:
+def sources(ev: Evaluation, fill: Any) -> list[tuple[Mapping[str, Any], Any, Any]]:
     """What a fill's rows are made for: variables, guard, and the row or item they stand on."""
-    found: list[tuple[tuple[tuple[str, Any], ...], Any, Any]] = []
+    found: list[tuple[Mapping[str, Any], Any, Any]] = []
     if fill.each is None:
-        starts: list[tuple[tuple[tuple[str, Any], ...], Any, Any]] = [((), True, None)]
+        starts: list[tuple[Mapping[str, Any], Any, Any]] = [(NO_ROWS, True, None)]
     else:
         tree = fill.each.tree
         frame = Frame(fill.each, fill.scope)
         starts = []
         for item, guard in items(ev, tree.over, frame):
-            variables = ((tree.variable, item),)
+            variables = {tree.variable: item}
             kept = held_under(ev, tree.condition, Frame(fill.each, fill.scope, variables), guard)
             if kept is not False:
                 starts.append((variables, kept, item))
@@ -78,7 +79,7 @@ def column_of(ev: Evaluation, row: Any, name: str, frame: Frame, tree: Expr) -> 
 def row_column(ev: Evaluation, row: Row, name: str) -> Any:
     if name in row.values:
         return row.values[name]
-    bound = next((value for variable, value in row.variables if variable == name), None)
+    bound = row.variables.get(name)
     if bound is not None:
         return bound
     if name == "name":
@@ -118,21 +119,14 @@ def compute_cell(ev: Evaluation, row: Row, name: str, key: str) -> Any:
 
 
 def computed(ev: Evaluation, row: Row, name: str, key: str, rules: tuple[Rule, ...]) -> Any:
-    applicable = []
-    reasons = []
-    for rule in rules:
-        variables = ((rule.per[0], row),) if rule.per else ()
-        holds, why = applies(ev, rule, variables)
-        (applicable if holds else reasons).append((rule, why))
-    if not applicable:
-        return NotApplicable("; ".join(why for _, why in reasons))
-    first = applicable[0][0]
-    if len(applicable) > 1 and (not first.overrides or applicable[1][0].layer == first.layer):
-        also = tuple(Label(rule.place, f"and this rule of {rule.origin}") for rule, _ in applicable[1:])
-        raise Fault(problem("conflict", f"two rules give {key}", first.place, also=also))
-    value, case = cases(ev, first, ((first.per[0], row),) if first.per else ())
+    """A column that a rule computes."""
+    found = in_force(ev, key, rules, row)
+    if isinstance(found, NotApplicable):
+        return found
+    rule, _ = found
+    value, case = cases(ev, rule, rows_for(rule, row))
     if case is not None:
-        row.formulas[name] = Cell(case.formula, first.origin, first.source, first.per[0] if first.per else "")
+        row.formulas[name] = Cell(case.formula, rule.origin, rule.source, rule.per[0] if rule.per else "")
     return value
 
 
@@ -159,5 +153,5 @@ def catalog_column(ev: Evaluation, row: CatalogRow, name: str) -> Any:
         if formula is None:
             return NotApplicable(f"{row.kind} {row.name} gives no {name}")
         scope = Scope(kind.namespace)
-        row.values[name] = evaluate(ev, formula.tree, Frame(formula, scope, (), row))
+        row.values[name] = evaluate(ev, formula.tree, Frame(formula, scope, NO_ROWS, row))
     return row.values[name]

@@ -148,21 +148,3 @@ def vector_of(facts: Facts) -> list[Any]:
         if given.varies:
             vector += [given.value.low, given.value.high] if isinstance(given.value, Range) else [given.value]
     return vector
-
-
-def shape_of(facts: Facts) -> tuple[Any, ...]:
-    """What two scenarios share when one plan serves both."""
-    return (facts.selection, facts.records_digest, *(_shape(name, given) for name, given in facts.values.items()))
-
-
-def _shape(name: str, given: Any) -> tuple[Any, ...]:
-    value = given.value
-    if not given.varies:
-        return (name, repr(value) if isinstance(value, dict | tuple) else value)
-    if isinstance(value, Range):
-        return (name, *_sign(value.low), *_sign(value.high))
-    return (name, *_sign(value))
-
-
-def _sign(value: Any) -> tuple[bool, bool]:
-    return (isinstance(value, int), value >= 0)

@@ -23,7 +23,7 @@ class Row:
     __slots__ = ("fill", "formulas", "guard", "label", "table", "values", "variables")
 
     def __init__(
-        self, table: Table, fill: Fill, variables: tuple[tuple[str, Any], ...], guard: Any, source: Any
+        self, table: Table, fill: Fill, variables: Mapping[str, Any], guard: Any, source: Any
     ) -> None:
         self.table = table
         self.fill = fill
@@ -38,7 +38,7 @@ class Row:
         return self.fill.name
 
     def bound(self, variable: str) -> Any:
-        return next((value for name, value in self.variables if name == variable), None)
+        return self.variables.get(variable)
 
 
 class CatalogRow:

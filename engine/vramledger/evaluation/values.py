@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -13,34 +13,73 @@ Scalar = int | Fraction | Node  # a number, known or residual
 Truth = bool | Node
 
 
-@dataclass(frozen=True, slots=True)
 class NotApplicable:
     """The value of what does not apply; `reason` says why. `missing` marks what nothing gives."""
 
-    reason: str
-    missing: bool = False
+    __slots__ = ("_reason", "missing")
+
+    def __init__(self, reason: str | Callable[[], str], missing: bool = False) -> None:
+        self._reason = reason  # a reason that takes work is found when it is first asked for
+        self.missing = missing
+
+    @property
+    def reason(self) -> str:
+        if callable(self._reason):
+            self._reason = self._reason()
+        return self._reason
 
     def __bool__(self) -> bool:
         return False
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NotApplicable) and self.reason == other.reason
+
+    def __hash__(self) -> int:
+        return hash(self.reason)
+
     def __str__(self) -> str:
         return f"not applicable, because {self.reason}"
 
+    def __repr__(self) -> str:
+        return f"NotApplicable({self.reason!r})"
 
-@dataclass(frozen=True, slots=True)
+
 class Range:
     """Every number from `low` to `high`, both included."""
 
-    low: Any
-    high: Any
+    __slots__ = ("high", "low")
+
+    def __init__(self, low: Any, high: Any) -> None:
+        self.low = low
+        self.high = high
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Range) and self.low == other.low and self.high == other.high
+
+    def __hash__(self) -> int:
+        return hash((self.low, self.high))
+
+    def __repr__(self) -> str:
+        return f"Range({self.low!r}, {self.high!r})"
 
 
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """A test over ranges that may fall either way: certainly true, possibly true."""
 
-    certain: Truth
-    possible: Truth
+    __slots__ = ("certain", "possible")
+
+    def __init__(self, certain: Truth, possible: Truth) -> None:
+        self.certain = certain
+        self.possible = possible
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Verdict) and self.certain == other.certain and self.possible == other.possible
+
+    def __hash__(self) -> int:
+        return hash((self.certain, self.possible))
+
+    def __repr__(self) -> str:
+        return f"Verdict({self.certain!r}, {self.possible!r})"
 
 
 def exact(value: Any) -> Any:
@@ -57,3 +96,14 @@ def public(value: Any) -> Any:
     if isinstance(value, Verdict):
         return None
     return exact(value)
+
+
+def as_json(value: Any) -> Any:
+    """An exact value as JSON: integers as they are, quotients as text, ranges as pairs."""
+    if isinstance(value, Fraction):
+        return str(value)
+    if isinstance(value, tuple):
+        return [as_json(item) for item in value]
+    if isinstance(value, NotApplicable):
+        return {"not_applicable": value.reason}
+    return value

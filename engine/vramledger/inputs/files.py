@@ -9,7 +9,7 @@ from typing import Any
 
 from vramledger.evaluation.values import exact
 from vramledger.problems import Place, Problem, problem
-from vramledger.rules.read import decode_text, read_bytes
+from vramledger.rules.bytes import decode_text, read_bytes
 
 
 def find(given: str, base: Path, name: str) -> Path:

@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 from vramledger.evaluation.brief import brief, frozen, out_of_bounds
 from vramledger.evaluation.facts import Facts, Given
 from vramledger.evaluation.values import Range
-from vramledger.inputs.constants import constant
 from vramledger.inputs.files import find, read_json
 from vramledger.problems import Label, Place, Problem, Problems, nearest, problem
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Declaration, Kind
 from vramledger.rules.overlay import Program, base_declarations, compose
-from vramledger.rules.read import decode_text, read_bytes, read_yaml
+from vramledger.rules.bytes import decode_text, read_bytes
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, encode, to_data
 
 ABOUT = ("says", "source", "sweep", "expect", "examples")
@@ -59,6 +58,8 @@ def read_raw(given: str | Path | MappingOf[str, Any], base: str | Path | None = 
     content, fault = read_bytes(path)
     if fault is not None:
         raise Problems([fault])
+    from vramledger.rules.read import read_yaml
+
     text, fault = decode_text(content, str(path))
     if fault is not None:
         raise Problems([fault])
@@ -96,6 +97,8 @@ def tree_of(value: Any) -> Node:
 
 def _parsed(written: Written) -> Node:
     """A command line's text, read as YAML: a word, a number, a list."""
+    from vramledger.rules.read import read_yaml
+
     trees, faults = read_yaml(written.text, written.option)
     if faults:
         raise Problems(faults)
@@ -411,6 +414,8 @@ class _Reader:
         self.values[declared.name] = Given(value.text == "true", value.place, varies=False)
 
     def _numeric(self, declared: Declaration, value: Scalar) -> None:
+        from vramledger.inputs.constants import constant
+
         found = constant(value, declared)
         if isinstance(found, Problem):
             self.problems.append(found)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any, NamedTuple, TypeVar
 
 Span = tuple[int, int]
 NOWHERE: Span = (0, 1)
@@ -27,85 +27,106 @@ UNITS: dict[str, Numeral] = {
 AGGREGATES = ("sum", "product", "max", "min", "count", "any", "all", "first")
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+def _same(self: tuple[Any, ...], other: object) -> bool:
+    return type(self) is type(other) and self[:-1] == other[:-1]  # type: ignore[index]
+
+
+def _differs(self: tuple[Any, ...], other: object) -> bool:
+    return not _same(self, other)
+
+
+def _hash(self: tuple[Any, ...]) -> int:
+    return hash((type(self).__name__, self[:-1]))
+
+
+_Class = TypeVar("_Class")
+
+
+def _node(made: type[_Class]) -> type[_Class]:
+    """Nodes are equal where their kind and parts are, wherever they stand."""
+    made.__eq__, made.__ne__, made.__hash__ = _same, _differs, _hash  # type: ignore[assignment,method-assign]
+    return made
+
+
+@_node
+class Number(NamedTuple):
     """A literal; `value` is exact and counts units of `unit`."""
 
     value: Numeral
     unit: str | None = None
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+@_node
+class Text(NamedTuple):
     value: str
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
+@_node
+class Truth(NamedTuple):
     value: bool
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+@_node
+class Name(NamedTuple):
     """A dotted name: a quantity, a table, or a row's variable followed by columns."""
 
     name: str
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+@_node
+class Field(NamedTuple):
     """A column of the row that `of` gives."""
 
     of: Expr
     name: str
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+@_node
+class Index(NamedTuple):
     """The entry of a catalog or the item of a list that `key` names."""
 
     of: Expr
     key: Expr
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+@_node
+class Unary(NamedTuple):
     op: str
     operand: Expr
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+@_node
+class Binary(NamedTuple):
     op: str
     left: Expr
     right: Expr
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional:
+@_node
+class Conditional(NamedTuple):
     then: Expr
     test: Expr
     otherwise: Expr
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+@_node
+class Call(NamedTuple):
     function: str
     arguments: tuple[Expr, ...]
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate:
+@_node
+class Aggregate(NamedTuple):
     """`function(body for variable in over if condition)`."""
 
     function: str
@@ -113,7 +134,7 @@ class Aggregate:
     variable: str
     over: Expr
     condition: Expr | None = None
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = NOWHERE
 
 
 Expr = Number | Text | Truth | Name | Field | Index | Unary | Binary | Conditional | Call | Aggregate

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from vramledger.evaluation.derivation import as_json
 from vramledger.evaluation.ledger import FITS, Ledger
 from vramledger.evaluation.show import both, in_binary, in_bytes
-from vramledger.evaluation.values import NotApplicable
+from vramledger.evaluation.values import NotApplicable, as_json
 from vramledger.problems import Problems
 from vramledger.reports.blocks import Block, Lines, Table
 

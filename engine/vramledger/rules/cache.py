@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,36 +56,42 @@ def remember(key: str, ruleset: RuleSet, files: list[File], documents: list[Docu
     if path is None:
         return
     rows = [
-        [found.path, found.head, found.name, list(found.aliases), found.user, list(found.place), encode_tree(found.tree())]
+        [found.path, found.head, found.name, list(found.aliases), found.user, list(found.place), _text(encode_tree(found.tree()))]
         for found in documents
     ]
     data = {
         "files": [[file.path, file.user] for file in files],
         "documents": rows,
-        "formulas": {text: encode(tree) for text, tree in ruleset.reader.read.items()},
+        "formulas": {text: _text(encode(tree)) for text, tree in ruleset.reader.read.items()},
     }
+    import tempfile
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(data, file, separators=(",", ":"))
+            file.write(_text(data))
         os.replace(name, path)
     except OSError:
         return
 
 
+def _text(data: Any) -> str:
+    return json.dumps(data, separators=(",", ":"))
+
+
 def _document(
-    path: str, head: str, name: str, aliases: list[str], user: bool, place: list[Any], tree: list[Any]
+    path: str, head: str, name: str, aliases: list[str], user: bool, place: list[Any], tree: str
 ) -> Document:
     return Document(path, head, name, tuple(aliases), user, Place(*place), _once(tree, path))
 
 
-def _once(tree: list[Any], path: str) -> Callable[[], Mapping]:
+def _once(tree: str, path: str) -> Callable[[], Mapping]:
     found: list[Mapping] = []
 
     def read() -> Mapping:
         if not found:
-            node = decode(tree, path)
+            node = decode(json.loads(tree), path)
             assert isinstance(node, Mapping)
             found.append(node)
         return found[0]

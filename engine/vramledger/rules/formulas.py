@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -36,11 +37,11 @@ class FormulaReader:
         return Formula(scalar, Text(scalar.text, (0, max(1, len(scalar.text)))))
 
     def _tree(self, scalar: Scalar, text: str, shift: int) -> Expr | Callable[[], Expr]:
-        from vramledger.language.parse import FormulaError, parse
-
         if text in self.known:
             encoded = self.known[text]
-            return lambda: decode(encoded)
+            return lambda: decode(json.loads(encoded))
+        from vramledger.language.parse import FormulaError, parse
+
         try:
             if scalar.style == ">":
                 message = "a folded text (>) loses its lines"
@@ -57,11 +58,10 @@ class FormulaReader:
 
 def encode(node: Any) -> Any:
     """A tree as JSON; `decode` reads it back."""
+    if type(node).__name__ in _NODES:
+        return {"n": type(node).__name__, "v": [encode(value) for value in node]}
     if isinstance(node, tuple):
         return [encode(item) for item in node]
-    if type(node).__name__ in _NODES:
-        values = [encode(getattr(node, name)) for name in node.__slots__]
-        return {"n": type(node).__name__, "v": values}
     if isinstance(node, syntax.Fraction):
         return {"f": [node.numerator, node.denominator]}
     return node

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from vramledger.locate import folder
 from vramledger.problems import Label, Place, Problem, nearest, problem
+from vramledger.rules.bytes import read_bytes
 from vramledger.rules.build import Builder, examples, source_of, text_of
 from vramledger.rules.extend import merge
 from vramledger.rules.formulas import FormulaReader
@@ -24,8 +25,7 @@ from vramledger.rules.model import (
     Scope,
     Table,
 )
-from vramledger.rules.read import decode_text, read_bytes, read_yaml
-from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
+from vramledger.rules.tree import Mapping, Scalar
 
 # Folders that hold what is evaluated, not what it is evaluated with.
 NOT_SPECS = ("scenarios", "measurements")
@@ -265,45 +265,3 @@ def digest(files: Iterable[File]) -> str:
     """A hash of what the files say, whatever their order or their folder's name."""
     parts = sorted(hashlib.sha256(file.content).hexdigest() for file in files)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def read_documents(files: Iterable[File]) -> tuple[list[Document], list[Problem]]:
-    """The documents of the files, and what is wrong with their text."""
-    documents: list[Document] = []
-    problems: list[Problem] = []
-    for file in files:
-        text, fault = decode_text(file.content, file.path)
-        trees: list[Node] = []
-        if fault is not None:
-            problems.append(fault)
-        else:
-            trees, faults = read_yaml(text, file.path)
-            problems += faults
-            if not trees and not faults:
-                problems.append(problem("empty-file", "a spec file that says nothing", Place(file.path, 1, 1)))
-        for tree in trees:
-            found = document(tree, file)
-            if isinstance(found, Problem):
-                problems.append(found)
-            else:
-                documents.append(found)
-    return documents, problems
-
-
-def document(tree: Node, file: File) -> Document | Problem:
-    """What a tree is: its first key names its kind, that key's value its name."""
-    if isinstance(tree, Scalar) and tree.null:
-        return problem("empty-file", "a document that says nothing", Place(file.path, 1, 1))
-    if not isinstance(tree, Mapping) or not tree.items:
-        return problem("not-a-mapping", "expected `kind: name` and what it says", tree.place, "see CONTRIBUTING.md")
-    key, value = tree.items[0]
-    if not isinstance(value, Scalar) or not value.text.strip():
-        return problem("no-name", f"{key.text} has no name", key.place, f"write {key.text}: NAME")
-    listed: list[str] = []
-    for field in ("aliases", "implements"):
-        node = tree.get(field)
-        if isinstance(node, Sequence):
-            listed += [item.text for item in node.items if isinstance(item, Scalar)]
-    return Document(file.path, key.text, value.text, tuple(listed), file.user, value.place, lambda: tree)
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from vramledger.language.syntax import Expr, Span
@@ -48,8 +48,7 @@ class Formula:
         return self.scalar.at((max(0, span[0] - self._shift), span[1]))
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(NamedTuple):
     """A quantity's meaning: what it says, its type and unit, its default, what is allowed."""
 
     name: str
@@ -68,15 +67,13 @@ class Declaration:
     missing: str = ""  # what to do about a value that nothing gives
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     when: Formula | None
     formula: Formula
     says: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One way to a quantity (or, with `per`, to a column of a table)."""
 
     name: str
@@ -93,8 +90,7 @@ class Rule:
     source: MappingOf[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(NamedTuple):
     """Rows of a table: one, or one for each row of another; `cells` give their columns."""
 
     name: str
@@ -107,8 +103,7 @@ class Fill:
     source: MappingOf[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     name: str
     says: str
     columns: MappingOf[str, Declaration]
@@ -118,8 +113,7 @@ class Table:
     overrides: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """A warning that a spec gives when its test holds; `says` is text with {formulas} in it."""
 
     name: str
@@ -131,8 +125,7 @@ class Notice:
     source: MappingOf[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A block of a kind's entries: the table its rows feed, what is bound for them, or the record it fills."""
 
     name: str
@@ -143,8 +136,7 @@ class Block:
     fields: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """A kind of entry: how one is selected, the quantities it gives, the tables its blocks feed."""
 
     name: str
@@ -165,20 +157,7 @@ class Kind:
     missing: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EntrySource:
-    """An entry as it stands in its file, before it is needed."""
-
-    kind: str
-    name: str
-    tree: Mapping
-    place: Place
-    user: bool
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An entry with what it extends merged in."""
 
     kind: str
@@ -191,13 +170,12 @@ class Entry:
     fills: tuple[tuple[str, Fill], ...] = ()  # (table, fill)
     declarations: tuple[Declaration, ...] = ()
     notices: tuple[Notice, ...] = ()
-    records: MappingOf[str, MappingOf[str, Any]] = field(default_factory=dict)
+    records: MappingOf[str, Any] = MappingProxyType({})
     source: MappingOf[str, Any] | None = None
     extends: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(NamedTuple):
     """A test that stands beside the rules: a scenario and what must come out."""
 
     given: Mapping

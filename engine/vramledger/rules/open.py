@@ -7,10 +7,8 @@ from pathlib import Path
 
 from vramledger.problems import Problem, Problems
 from vramledger.rules import cache
-from vramledger.rules.check import check_rules
 from vramledger.rules.formulas import FormulaReader
-from vramledger.rules.load import Document, File, RuleSet, digest, gather, read_documents
-from vramledger.rules.schema import check_shapes
+from vramledger.rules.load import Document, File, RuleSet, digest, gather
 
 
 def open_rules(specs: Iterable[str | Path] = ()) -> RuleSet:
@@ -32,6 +30,11 @@ def open_rules(specs: Iterable[str | Path] = ()) -> RuleSet:
 
 def load(files: list[File], key: str) -> tuple[list[Document], RuleSet, list[Problem]]:
     """Files to a rule set and everything that is wrong with them."""
+    # what checking needs is imported here: a remembered rule set starts without it
+    from vramledger.rules.check import check_rules
+    from vramledger.rules.documents import read_documents
+    from vramledger.rules.schema import check_shapes
+
     documents, problems = read_documents(files)
     faults = check_shapes(documents)
     problems += faults

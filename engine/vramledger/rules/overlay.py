@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from vramledger.language.units import TEXT, Type
 from vramledger.rules.load import RuleSet
@@ -13,8 +12,7 @@ from vramledger.rules.model import Case, Declaration, Entry, Fill, Kind, Notice,
 Selection = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """What holds for one selection of entries: candidates by quantity, tables, declarations."""
 
     selection: Selection

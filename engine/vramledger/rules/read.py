@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vramledger.problems import Label, Place, Problem, problem
@@ -11,37 +10,8 @@ from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
 if TYPE_CHECKING:
     from yaml.nodes import Mark
 
-LARGEST_FILE = 8_000_000
 DEEPEST = 40
 MOST_NODES = 400_000
-
-
-def read_bytes(path: Path) -> tuple[bytes, Problem | None]:
-    """A file's content, or why it cannot be read."""
-    shown = str(path)
-    try:
-        if path.is_dir():
-            return b"", problem("unreadable-file", f"{shown} is a folder", Place(shown), "give a file")
-        if path.stat().st_size > LARGEST_FILE:
-            return b"", problem("file-too-large", f"{shown} is larger than {LARGEST_FILE} bytes", Place(shown))
-        return path.read_bytes(), None
-    except OSError as fault:
-        return b"", problem("unreadable-file", f"cannot read {shown}: {fault.strerror}", Place(shown))
-    except ValueError:
-        return b"", problem("unreadable-file", f"{shown!r} is not a file name", Place("<input>"))
-
-
-def decode_text(content: bytes, path: str) -> tuple[str, Problem | None]:
-    """UTF-8 text, or where it stops being that."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        before = content[: fault.start]
-        line = before.count(b"\n") + 1
-        column = len(before) - (before.rfind(b"\n") + 1) + 1
-        place = Place(path, line, column)
-        return "", problem("not-utf-8", f"byte 0x{content[fault.start]:02x} is not UTF-8 text", place)
-    return text, None
 
 
 def read_yaml(text: str, path: str) -> tuple[list[Node], list[Problem]]:

@@ -1,0 +1,53 @@
+"""Spec files to documents: their text read, each document recognised by its first key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vramledger.problems import Place, Problem, problem
+from vramledger.rules.bytes import decode_text
+from vramledger.rules.load import Document, File
+from vramledger.rules.read import read_yaml
+from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
+
+
+def read_documents(files: Iterable[File]) -> tuple[list[Document], list[Problem]]:
+    """The documents of the files, and what is wrong with their text."""
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    for file in files:
+        text, fault = decode_text(file.content, file.path)
+        trees: list[Node] = []
+        if fault is not None:
+            problems.append(fault)
+        else:
+            trees, faults = read_yaml(text, file.path)
+            problems += faults
+            if not trees and not faults:
+                problems.append(problem("empty-file", "a spec file that says nothing", Place(file.path, 1, 1)))
+        for tree in trees:
+            found = document(tree, file)
+            if isinstance(found, Problem):
+                problems.append(found)
+            else:
+                documents.append(found)
+    return documents, problems
+
+
+def document(tree: Node, file: File) -> Document | Problem:
+    """What a tree is: its first key names its kind, that key's value its name."""
+    if isinstance(tree, Scalar) and tree.null:
+        return problem("empty-file", "a document that says nothing", Place(file.path, 1, 1))
+    if not isinstance(tree, Mapping) or not tree.items:
+        return problem("not-a-mapping", "expected `kind: name` and what it says", tree.place, "see CONTRIBUTING.md")
+    key, value = tree.items[0]
+    if not isinstance(value, Scalar) or not value.text.strip():
+        return problem("no-name", f"{key.text} has no name", key.place, f"write {key.text}: NAME")
+    listed: list[str] = []
+    for field in ("aliases", "implements"):
+        node = tree.get(field)
+        if isinstance(node, Sequence):
+            listed += [item.text for item in node.items if isinstance(item, Scalar)]
+    return Document(file.path, key.text, value.text, tuple(listed), file.user, value.place, lambda: tree)
+
+
