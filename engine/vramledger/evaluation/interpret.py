@@ -271,6 +271,8 @@ def call(ev: Evaluation, tree: Call, frame: Frame, tolerant: bool) -> Any:
             return value
     if tree.function == "length":
         return len(values[0])
+    if tree.function == "not_applicable":
+        return NotApplicable(values[0])
     function = _FUNCTIONS[tree.function]
     if tree.function in ("min", "max"):
         return compute(ev, tree, frame, lambda *given: function(list(given)), *values)

@@ -138,12 +138,13 @@ class Ledger:
         return "".join(self._part(part, notice) for part in notice.parts)
 
     def _part(self, part: str | Formula, notice: Notice) -> str:
-        from vramledger.evaluation.show import show
+        from vramledger.evaluation.show import is_bytes, show
 
         if isinstance(part, str):
             return part
         value = self.evaluation.evaluate(part.tree, Frame(part, notice.scope))
-        return show(public(value), self.evaluation.unit_of(part.tree, notice.scope))
+        unit = self.evaluation.unit_of(part.tree, notice.scope)
+        return show(public(value), unit if is_bytes(unit) else "")
 
     def _table(self, name: str) -> dict[str, Any]:
         try:

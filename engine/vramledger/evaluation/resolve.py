@@ -171,7 +171,7 @@ def checked(ev: Evaluation, declared: Declaration, value: Any, resolution: Resol
     if isinstance(value, NotApplicable):
         needed = not declared.optional and declared.scope.namespace and resolution.kind in ("default", "rule")
         return NotApplicable(value.reason, missing=True) if needed else value
-    if declared.type.bytes == 1 and resolution.kind != "fact":
+    if declared.unit == "B" and resolution.kind != "fact":
         for end in (number.low(value), number.high(value)):
             if isinstance(end, Fraction) and end.denominator != 1:
                 message = f"{declared.name} comes to {brief(end)} B, which is not whole"

@@ -89,7 +89,7 @@ class Plan:
                 shapes.append((shape, None if parts else value))
                 outputs += parts
                 declared = self.program.declarations.get(target)
-                whole += [declared is not None and declared.type.bytes == 1] * len(parts)
+                whole += [declared is not None and declared.unit == "B"] * len(parts)
         except Undecided as open_test:
             return Fork(compile_scalar(graph, [open_test.test], self.varying), open_test.test.key)
         run = compile_scalar(graph, outputs, self.varying)

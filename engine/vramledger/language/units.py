@@ -115,6 +115,7 @@ FUNCTIONS: dict[str, Function] = {
     "sqrt": Function(1, 1, _root),
     "value": Function(1, 20, _agree),
     "applies": Function(1, 1, lambda _: BOOLEAN),
+    "not_applicable": Function(1, 1, lambda t: ANY if t[0].kind in ("text", "any") else None),
     "length": Function(1, 1, lambda t: PLAIN if t[0].kind in ("list", "any", "table", "text") else None),
 }
 

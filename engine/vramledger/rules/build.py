@@ -227,6 +227,7 @@ class Builder:
             parts=parts,
             place=name.place,
             origin=self.origin,
+            layer=self.layer,
             when=self.maybe(node.get("when")),
             scope=self.scope,
             source=source_of(node) or self.inherited,

@@ -165,7 +165,8 @@ def _check_rule(world: World, rule: Rule) -> Iterator[Problem]:
 
 def _beats_something(world: World, rule: Rule) -> bool:
     declared = world.declarations[rule.name]
-    if declared.default is not None:
+    of_kind = any(declared is field for kind in world.ruleset.kinds.values() for field in kind.fields.values())
+    if declared.default is not None or of_kind:
         return True
     return any(other.name == rule.name and other is not rule for other in world.rules)
 

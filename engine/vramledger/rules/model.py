@@ -120,6 +120,7 @@ class Notice(NamedTuple):
     parts: tuple[str | Formula, ...]
     place: Place
     origin: str
+    layer: int
     when: Formula | None = None
     scope: Scope = Scope()
     source: MappingOf[str, Any] | None = None

@@ -69,7 +69,7 @@ def compose(ruleset: RuleSet, selection: Selection) -> Program:
         tables=_tables(tables, extra),
         catalogs={kind.catalog: kind for kind in ruleset.kinds.values() if kind.catalog},
         entries=entries,
-        notices=tuple(notices),
+        notices=tuple({notice.name: notice for notice in sorted(notices, key=lambda n: n.layer)}.values()),
         values=values,
         ruleset=ruleset,
     )
