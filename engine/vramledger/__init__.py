@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vramledger.version import ENGINE as __version__
+from vramledger.version import ENGINE
 
 if TYPE_CHECKING:
     from vramledger.api import evaluate
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from vramledger.evaluation.ledger import Ledger
     from vramledger.evaluation.values import NotApplicable
     from vramledger.problems import Problem, Problems
+
+__version__ = ENGINE
 
 _HOMES = {
     "evaluate": "vramledger.api",

@@ -48,8 +48,9 @@ def _compiled(ruleset: RuleSet, program: Program, facts: Facts) -> dict[str, Any
     if key not in ruleset.plans:
         ruleset.plans[key] = None
         return {}
-    if ruleset.plans[key] is None:
-        from vramledger.evaluation.specialise import Plan
+    from vramledger.evaluation.specialise import Plan
 
+    if ruleset.plans[key] is None:
         ruleset.plans[key] = Plan(program, facts, [name for name in HEADLINES if name in program.declarations])
-    return ruleset.plans[key].run(facts)
+    plan: Plan = ruleset.plans[key]
+    return plan.run(facts)

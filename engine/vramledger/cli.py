@@ -83,7 +83,9 @@ def _parser() -> argparse.ArgumentParser:
         if scenario:
             what = "a scenario file, a model's name, or a config.json"
             made.add_argument("scenario", nargs="?", help=what)
-            made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a fact that beats the file's")
+            made.add_argument(
+                "--set", action="append", default=[], metavar="KEY=VALUE", help="a fact that beats the file's"
+            )
         return made
 
     add(
@@ -103,16 +105,22 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("quantity", nargs="?", default="total.bytes", help="the quantity (default: total.bytes)")
     explain.add_argument("--depth", type=int, default=4, help="how many levels to show (default: 4; 0 for one line)")
     explain.add_argument("--markdown", action="store_true", help="print Markdown with the formulas in LaTeX")
-    test = add("test", _test, "Runs the examples beside the rules, and scenarios' expectations.", f"{_PROG} test -k optimizer")
+    test = add(
+        "test", _test, "Runs the examples beside the rules, and scenarios' expectations.", f"{_PROG} test -k optimizer"
+    )
     test.add_argument("scenarios", nargs="*", help="scenario files with an expect block")
-    test.add_argument("-k", default="", metavar="TEXT", dest="like", help="only examples whose place or entry holds TEXT")
+    test.add_argument(
+        "-k", default="", metavar="TEXT", dest="like", help="only examples whose place or entry holds TEXT"
+    )
     lint = add("lint", _lint, "All problems of specs and scenarios.", f"{_PROG} lint --specs my-rules scenario.yaml")
     lint.add_argument("scenarios", nargs="*", help="scenario files")
     lint.set_defaults(opens=False)
     listing = add("list", _list, "The kinds, or the entries of one.", f"{_PROG} list models --like qwen")
     listing.add_argument("kind", nargs="?", help="a kind: models, optimizers, hardware ...")
     listing.add_argument("--like", default="", metavar="TEXT", help="only entries whose name or description holds TEXT")
-    show = add("show", _show, "A quantity or an entry: rules, what beats what, users, source.", f"{_PROG} show optimizer.bytes")
+    show = add(
+        "show", _show, "A quantity or an entry: rules, what beats what, users, source.", f"{_PROG} show optimizer.bytes"
+    )
     show.add_argument("name", help="a quantity or an entry")
     return parser
 
@@ -190,7 +198,9 @@ def _estimate(ruleset: Any, options: argparse.Namespace) -> int:
         for check in check_expect(ledger, expect, str(options.scenario)):
             if not check.passed:
                 failed = True
-                print(f"{check.place}: expected {check.quantity} {check.expected}, found {check.found}", file=sys.stderr)
+                print(
+                    f"{check.place}: expected {check.quantity} {check.expected}, found {check.found}", file=sys.stderr
+                )
     return FAILED if failed else FINE
 
 

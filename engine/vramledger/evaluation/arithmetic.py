@@ -157,7 +157,11 @@ def power(a: Any, b: Any) -> Any:
     if b < 0:
         return divide(1, power(a, -b))
     for end in (low(a), high(a)):
-        size = max(exact(end).numerator.bit_length(), exact(end).denominator.bit_length()) if not isinstance(end, Node) else 1
+        size = (
+            max(exact(end).numerator.bit_length(), exact(end).denominator.bit_length())
+            if not isinstance(end, Node)
+            else 1
+        )
         if size * b > MOST_BITS:
             raise Overflow
     if type(a) is Range and b % 2 == 0 and b > 0:

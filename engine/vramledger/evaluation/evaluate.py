@@ -6,6 +6,7 @@ open then stays in the nodes.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from vramledger.evaluation import interpret, resolve, rows
@@ -82,9 +83,7 @@ class Evaluation:
         if name in self.running:
             names = list(self.running)
             chain = [*names[names.index(name) :], name]
-            also = tuple(
-                Label(self.running[part], f"{part} needs {after}") for part, after in zip(chain, chain[1:], strict=False)
-            )
+            also = tuple(Label(self.running[part], f"{part} needs {after}") for part, after in pairwise(chain))
             raise Fault(problem("cycle", f"{name} needs itself: {' -> '.join(chain)}", None, also=also))
         if len(self.running) >= DEEPEST:
             raise Fault(problem("too-deep", f"{name} is reached through more than {DEEPEST} quantities", place))
@@ -108,7 +107,9 @@ class Evaluation:
 def is_byte_formula(tree: Expr, program: Program, frame: Frame) -> bool:
     """Whether the static type of a formula is bytes."""
     faults: list[Any] = []
-    variables = {name: Type("row", 0, row.table.name) if isinstance(row, Row) else ANY for name, row in frame.rows.items()}
+    variables = {
+        name: Type("row", 0, row.table.name) if isinstance(row, Row) else ANY for name, row in frame.rows.items()
+    }
     return check(tree, _Types(program, frame), variables, faults).bytes == 1
 
 

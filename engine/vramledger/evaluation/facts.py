@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from vramledger.problems import Place
 from vramledger.evaluation.values import Range
+from vramledger.problems import Place
 from vramledger.rules.overlay import Selection
 
 

@@ -225,11 +225,12 @@ def contains(item: Any, group: Any) -> Any:
     if not isinstance(group, tuple):
         return False
     found: Any = False
-    for other in group:
-        if isinstance(other, Row | CatalogRow):
-            other = other.name
-        same = number.compare("==", item, other) if isinstance(item, _NUMERIC) and isinstance(other, _NUMERIC) else (
-            type(item) is type(other) and item == other
+    for part in group:
+        other = part.name if isinstance(part, Row | CatalogRow) else part
+        same = (
+            number.compare("==", item, other)
+            if isinstance(item, _NUMERIC) and isinstance(other, _NUMERIC)
+            else (type(item) is type(other) and item == other)
         )
         found = number.either(found, same)
     return found
@@ -313,7 +314,9 @@ def bodies(ev: Evaluation, tree: Aggregate, kept: list[tuple[Frame, Any]]) -> li
     return found
 
 
-def fold(ev: Evaluation, tree: Aggregate, kept: list[tuple[Frame, Any]], start: Any, function: Callable[..., Any]) -> Any:
+def fold(
+    ev: Evaluation, tree: Aggregate, kept: list[tuple[Frame, Any]], start: Any, function: Callable[..., Any]
+) -> Any:
     total = start
     for frame, held, value in bodies(ev, tree, kept):
         part = value if held is True else number.choose(held, value, start)
@@ -333,11 +336,10 @@ def extreme_of(ev: Evaluation, tree: Aggregate, kept: list[tuple[Frame, Any]]) -
     pick = number.maximum if tree.function == "max" else number.minimum
     found: Any = None
     for frame, held, value in bodies(ev, tree, kept):
-        if found is None and held is not True:
-            if not must_hold(ev, held, tree, frame):
-                continue
-            held = True
-        both = value if found is None else compute(ev, tree, frame, lambda a, b: pick([a, b]), found, value)
+        if found is None:
+            found = value if held is True or must_hold(ev, held, tree, frame) else None
+            continue
+        both = compute(ev, tree, frame, lambda a, b: pick([a, b]), found, value)
         found = both if held is True else number.choose(held, both, found)
     return NotApplicable(f"{to_text(tree.over)} has no rows here") if found is None else found
 
@@ -410,8 +412,7 @@ def global_value(ev: Evaluation, name: str) -> Any:
     if name in ev.program.catalogs:
         kind = ev.program.catalogs[name].name
         return tuple(
-            ev.catalogs.setdefault((kind, entry), CatalogRow(kind, entry))
-            for entry in ev.program.ruleset.names(kind)
+            ev.catalogs.setdefault((kind, entry), CatalogRow(kind, entry)) for entry in ev.program.ruleset.names(kind)
         )
     return ev.quantity(name)
 
@@ -436,8 +437,6 @@ def _interval(a: Any, b: Any) -> Any:
     if not isinstance(backwards, Node) and backwards:
         raise ValueError(f"a range that ends ({brief(top)}) before it begins ({brief(bottom)})")
     return Range(bottom, top)
-
-
 
 
 ARITHMETIC: dict[str, Callable[..., Any]] = {

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vramledger.evaluation.evaluate import Evaluation
-from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.facts import Facts
+from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.values import NotApplicable, public
 from vramledger.problems import Problem, Problems
 from vramledger.rules.model import Formula, Notice
@@ -160,4 +160,3 @@ class Ledger:
 
         self[name]
         return derive(self, name)
-

@@ -16,7 +16,7 @@ MOST_TERMS = 400
 
 
 class Atom:
-    """A varying fact (`op` "fact") or an operation on nodes. `whole` and `positive`: always an integer, never below 0."""
+    """A varying fact (`op` "fact") or an operation on nodes. It may be known to be `whole`, or never negative."""
 
     __slots__ = ("arguments", "number", "op", "positive", "whole")
 

@@ -166,7 +166,7 @@ def cases(ev: Evaluation, rule: Rule, rows: Mapping[str, Any] = NO_ROWS, start: 
 
 
 def checked(ev: Evaluation, declared: Declaration, value: Any, resolution: Resolution) -> Any:
-    """The value, once it keeps what its declaration promises. A needed field of an entry that nothing gives is missing."""
+    """The value, once it keeps what its declaration promises; a needed field that nothing gives is missing."""
     place = resolution.place or declared.place
     if isinstance(value, NotApplicable):
         needed = not declared.optional and declared.scope.namespace and resolution.kind in ("default", "rule")

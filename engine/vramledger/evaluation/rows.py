@@ -12,7 +12,7 @@ from vramledger.evaluation.resolve import cases, in_force, rows_for
 from vramledger.evaluation.tables import CatalogRow, Cell, Row
 from vramledger.evaluation.values import NotApplicable
 from vramledger.language.syntax import Expr
-from vramledger.problems import Place, problem
+from vramledger.problems import problem
 from vramledger.rules.model import Rule, Scope
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 50_000
 
 
-def rows_of(ev: Evaluation, name: str, asked: Place | None = None) -> tuple[Row, ...]:
+def rows_of(ev: Evaluation, name: str) -> tuple[Row, ...]:
     """The rows of a table, each once its guard is not known to be false."""
     if name not in ev.tables:
         table = ev.program.tables[name]
@@ -50,10 +50,10 @@ def sources(ev: Evaluation, fill: Any) -> list[tuple[Mapping[str, Any], Any, Any
         frame = Frame(fill.each, fill.scope)
         starts = []
         for item, guard in items(ev, tree.over, frame):
-            variables = {tree.variable: item}
-            kept = held_under(ev, tree.condition, Frame(fill.each, fill.scope, variables), guard)
+            bound = {tree.variable: item}
+            kept = held_under(ev, tree.condition, Frame(fill.each, fill.scope, bound), guard)
             if kept is not False:
-                starts.append((variables, kept, item))
+                starts.append((bound, kept, item))
     for variables, guard, source in starts:
         kept = held_under(ev, fill.when.tree, Frame(fill.when, fill.scope, variables), guard) if fill.when else guard
         if kept is not False:

@@ -129,4 +129,3 @@ def _literal(value: Any) -> str:
     if isinstance(value, bool):
         return str(value)
     return str(int(value)) if value >= 0 else f"({int(value)})"
-

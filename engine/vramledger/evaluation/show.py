@@ -11,7 +11,7 @@ _BINARY = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 def show(value: Any, unit: str = "") -> str:
     """A value with its unit: 12.3 GB, 1,234, "text", true, 1 GB .. 2 GB."""
-    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(end, int | Fraction) for end in value):
+    if isinstance(value, tuple) and len(value) == 2 and not any(isinstance(end, str) for end in value):
         return f"{show(value[0], unit)} .. {show(value[1], unit)}"
     if isinstance(value, bool):
         return str(value).lower()
@@ -41,12 +41,12 @@ def in_binary(value: int | Fraction) -> str:
 def both(value: Any) -> str:
     """Bytes in decimal and binary units."""
     if isinstance(value, tuple):
-        low, high = value
+        low, high = value[0], value[1]
         return f"{in_bytes(low)} .. {in_bytes(high)} ({in_binary(low)} .. {in_binary(high)})"
     return f"{in_bytes(value)} ({in_binary(value)})"
 
 
-def _scaled(value: int | Fraction, units: tuple[tuple[str, int], ...]) -> str:
+def _scaled(value: Any, units: tuple[tuple[str, int], ...]) -> str:
     for name, size in units:
         if abs(value) >= size:
             return f"{trim(Fraction(value) / size)} {name}"
@@ -61,7 +61,7 @@ def trim(value: Fraction) -> str:
     return f"{sign}{whole:,}.{rest:03}".rstrip("0").rstrip(".")
 
 
-def plain(value: int | Fraction) -> str:
+def plain(value: Any) -> str:
     """A plain number: whole with separators, otherwise six significant digits or an exact short quotient."""
     if isinstance(value, int) or value.denominator == 1:
         return f"{int(value):,}"

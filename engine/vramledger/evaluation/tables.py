@@ -22,9 +22,7 @@ class Row:
 
     __slots__ = ("fill", "formulas", "guard", "label", "table", "values", "variables")
 
-    def __init__(
-        self, table: Table, fill: Fill, variables: Mapping[str, Any], guard: Any, source: Any
-    ) -> None:
+    def __init__(self, table: Table, fill: Fill, variables: Mapping[str, Any], guard: Any, source: Any) -> None:
         self.table = table
         self.fill = fill
         self.variables = variables

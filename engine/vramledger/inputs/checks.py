@@ -27,9 +27,7 @@ class Check(NamedTuple):
     passed: bool
 
 
-def check_expect(
-    ledger: Ledger, expect: Mapping, where: str, tolerance: Fraction | None = None
-) -> Iterator[Check]:
+def check_expect(ledger: Ledger, expect: Mapping, where: str, tolerance: Fraction | None = None) -> Iterator[Check]:
     """Each line of an `expect` block against a ledger. Raises Problems where a line cannot be understood."""
     faults = []
     for key, value in expect.items:
@@ -68,7 +66,9 @@ def _tolerance(node: Scalar | None) -> Fraction | None:
     try:
         share = Fraction(text)
     except ValueError:
-        raise Problems([problem("type-clash", f"a tolerance of {node.text!r}", node.place, "write 1 percent")]) from None
+        raise Problems(
+            [problem("type-clash", f"a tolerance of {node.text!r}", node.place, "write 1 percent")]
+        ) from None
     return share / 100 if "percent" in node.text else share
 
 

@@ -14,10 +14,10 @@ from vramledger.evaluation.facts import Facts, Given
 from vramledger.evaluation.values import Range
 from vramledger.inputs.files import find, read_json
 from vramledger.problems import Label, Place, Problem, Problems, nearest, problem
+from vramledger.rules.bytes import decode_text, read_bytes
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Declaration, Kind
 from vramledger.rules.overlay import Program, base_declarations, compose
-from vramledger.rules.bytes import decode_text, read_bytes
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, encode, to_data
 
 ABOUT = ("says", "source", "sweep", "expect", "examples")
@@ -201,7 +201,9 @@ class _Reader:
         self._read_files()
         self._select()
         order = list(self.ruleset.kinds)
-        selection = tuple(sorted(((kind, name) for kind, (name, _) in self.selected.items()), key=lambda s: order.index(s[0])))
+        selection = tuple(
+            sorted(((kind, name) for kind, (name, _) in self.selected.items()), key=lambda s: order.index(s[0]))
+        )
         program = program_of(self.ruleset, selection)
         if self.ruleset.reader.problems:
             raise Problems(self.ruleset.reader.problems)

@@ -63,8 +63,9 @@ def parse(text: str) -> Expr:
         at = (fault.token.start_pos or 0, len(found))
         raise FormulaError(f"unexpected {found!r}", at, *_hints(text, at[0], found)) from None
     except UnexpectedCharacters as fault:
-        found = text[fault.pos_in_stream]
-        at = (fault.pos_in_stream, 1)
+        position = fault.pos_in_stream or 0
+        found = text[position]
+        at = (position, 1)
         raise FormulaError(f"unexpected {found!r}", at, *_hints(text, at[0], found)) from None
     except VisitError as fault:
         if isinstance(fault.orig_exc, FormulaError):
@@ -130,7 +131,7 @@ def _builder() -> Any:
         return (start, end - start)
 
     @v_args(inline=True)
-    class Builder(Transformer):  # type: ignore[misc,type-arg]
+    class Builder(Transformer):  # type: ignore[type-arg]
         def number(self, digits: Token, unit: Token | None = None) -> Number:
             span = over(digits, unit if unit is not None else digits)
             whole, _, exponent = str(digits).lower().partition("e")
@@ -148,7 +149,7 @@ def _builder() -> Any:
             return Text(str(token)[1:-1], over(token, token))
 
         def truth(self, token: Token) -> Truth:
-            return Truth(token == "true", over(token, token))
+            return Truth(str(token) == "true", over(token, token))
 
         def name(self, token: Token) -> Name:
             return Name(str(token), over(token, token))
@@ -188,5 +189,3 @@ def _builder() -> Any:
             return Aggregate(str(function), body, str(variable), table, condition, over(function, last))
 
     return Builder()
-
-

@@ -187,7 +187,9 @@ def _latex_plain(tree: Expr) -> tuple[str, int]:
             binds = _BINDS[op]
             return f"{_latex(left, binds)}{_LATEX[op]}{_latex(right, binds + 1)}", binds
         case Conditional(then, test, otherwise):
-            cases = rf"{_latex(then, 0)} & \text{{if }} {_latex(test, 0)} \\ {_latex(otherwise, 0)} & \text{{otherwise}}"
+            cases = (
+                rf"{_latex(then, 0)} & \text{{if }} {_latex(test, 0)} \\ {_latex(otherwise, 0)} & \text{{otherwise}}"
+            )
             return rf"\begin{{cases}} {cases} \end{{cases}}", _PRIMARY
         case Call(function, arguments):
             return _latex_call(function, [_latex(part, 0) for part in arguments]), _PRIMARY

@@ -28,7 +28,7 @@ AGGREGATES = ("sum", "product", "max", "min", "count", "any", "all", "first")
 
 
 def _same(self: tuple[Any, ...], other: object) -> bool:
-    return type(self) is type(other) and self[:-1] == other[:-1]  # type: ignore[index]
+    return type(self) is type(other) and self[:-1] == other[:-1]
 
 
 def _differs(self: tuple[Any, ...], other: object) -> bool:

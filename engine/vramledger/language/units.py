@@ -28,7 +28,8 @@ from vramledger.language.syntax import (
 
 class Type(NamedTuple):
     """What a value is: kind number | zero | text | boolean | row | table | list | record | any; `bytes` is the power
-    of B of a number, `table` the table of a row."""
+    of B of a number, `table` the table of a row.
+    """
 
     kind: str
     bytes: int = 0
@@ -81,11 +82,12 @@ def _agree(types: Iterable[Type]) -> Type | None:
     """The common type, or None where two differ."""
     common = ANY
     for found in types:
-        if common.kind == "any" or (common.kind == "zero" and found.kind in _NUMERIC and found.kind != "any"):
+        if common.kind == "any" or (common.kind == "zero" and found.kind == "number"):
             common = found
-        elif found.kind not in ("any", "zero") or (found.kind == "zero" and common.kind not in _NUMERIC):
-            if found != common:
-                return None
+        elif found.kind == "zero" and common.kind not in _NUMERIC:
+            return None
+        elif found.kind not in ("any", "zero") and found != common:
+            return None
     return common
 
 

@@ -27,9 +27,7 @@ Block = Table | Lines
 
 def plain(blocks: Iterable[Block]) -> str:
     """The blocks as text, the same in every terminal and pipe."""
-    parts = []
-    for block in blocks:
-        parts.append(_plain_table(block) if isinstance(block, Table) else "\n".join(block.lines))
+    parts = (_plain_table(block) if isinstance(block, Table) else "\n".join(block.lines) for block in blocks)
     return "\n\n".join(part for part in parts if part)
 
 

@@ -93,5 +93,3 @@ def to_dict(ledger: Ledger) -> dict[str, Any]:
         "selection": dict(ledger.program.selection),
         "stamp": ledger.stamp,
     }
-
-

@@ -36,9 +36,10 @@ def entries(ruleset: RuleSet, kind: str, like: str) -> list[dict[str, Any]]:
     aliases = ruleset.aliases(kind)
     for name in ruleset.names(kind):
         entry = ruleset.entry(kind, name)
-        own = sorted({alias for alias, target in aliases.items() if target == name and alias != alias.lower()} | {
-            alias for alias, target in aliases.items() if target == name and alias == alias.lower()
-        })
+        own = sorted(
+            {alias for alias, target in aliases.items() if target == name and alias != alias.lower()}
+            | {alias for alias, target in aliases.items() if target == name and alias == alias.lower()}
+        )
         if like.lower() in " ".join((name, entry.says, *own)).lower():
             found.append({"name": name, "says": entry.says, "aliases": own, "source": entry.source})
     return found

@@ -275,7 +275,9 @@ class Builder:
             default=text_of(tree.get("default")),
             when=(text_of(when.get("fact")), text_of(when.get("is"))) if isinstance(when, Mapping) else None,
             catalog=text_of(tree.get("catalog")),
-            matches=(text_of(matches.get("list")), text_of(matches.get("fact"))) if isinstance(matches, Mapping) else None,
+            matches=(text_of(matches.get("list")), text_of(matches.get("fact")))
+            if isinstance(matches, Mapping)
+            else None,
             rest=text_of(tree.get("rest")),
             reads=text_of(tree.get("reads")) == "true",
             missing=text_of(tree.get("missing")),
@@ -360,5 +362,3 @@ def examples(tree: Mapping, origin: str, entry: tuple[str, str] | None) -> Itera
                 entry=entry,
                 tolerance=tolerance if isinstance(tolerance, Scalar) else None,
             )
-
-

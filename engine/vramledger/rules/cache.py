@@ -24,7 +24,7 @@ def _folder() -> Path | None:
         return None
     if given:
         return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     return Path(base) / "vramledger"
 
 
@@ -56,7 +56,15 @@ def remember(key: str, ruleset: RuleSet, files: list[File], documents: list[Docu
     if path is None:
         return
     rows = [
-        [found.path, found.head, found.name, list(found.aliases), found.user, list(found.place), _text(encode_tree(found.tree()))]
+        [
+            found.path,
+            found.head,
+            found.name,
+            list(found.aliases),
+            found.user,
+            list(found.place),
+            _text(encode_tree(found.tree())),
+        ]
         for found in documents
     ]
     data = {
@@ -71,7 +79,7 @@ def remember(key: str, ruleset: RuleSet, files: list[File], documents: list[Docu
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(_text(data))
-        os.replace(name, path)
+        Path(name).replace(path)
     except OSError:
         return
 
@@ -80,9 +88,7 @@ def _text(data: Any) -> str:
     return json.dumps(data, separators=(",", ":"))
 
 
-def _document(
-    path: str, head: str, name: str, aliases: list[str], user: bool, place: list[Any], tree: str
-) -> Document:
+def _document(path: str, head: str, name: str, aliases: list[str], user: bool, place: list[Any], tree: str) -> Document:
     return Document(path, head, name, tuple(aliases), user, Place(*place), _once(tree, path))
 
 

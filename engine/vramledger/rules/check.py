@@ -1,4 +1,4 @@
-"""Checks of a whole rule set: names, units, overrides, conflicts, cycles, stages. Everything found comes back at once."""
+"""Checks of a whole rule set: names, units, overrides, conflicts, cycles, stages; all faults at once."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def check_rules(ruleset: RuleSet) -> list[Problem]:
     """What is wrong with a rule set, errors and warnings, in the order of the files."""
     entries = [ruleset.entry(kind, name) for kind in ruleset.kinds for name in ruleset.names(kind)]
     problems = [*ruleset.problems, *ruleset.reader.problems]
-    if any(found.code == "formula-syntax" for found in problems):
+    if any(found.code in ("formula-syntax", "folded-formula") for found in problems):
         return problems
     world = World(ruleset, entries)
     for rule in world.rules:
@@ -136,7 +136,7 @@ def check_rules(ruleset: RuleSet) -> list[Problem]:
             problems += _expect(world, declared.default, declared.scope, {}, declared.type)
     problems += _conflicts(world)
     problems += cycles(ruleset, world.type_of, entries)
-    problems += later_stages(ruleset, world.type_of)
+    problems += later_stages(ruleset)
     return problems
 
 

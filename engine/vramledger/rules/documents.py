@@ -49,5 +49,3 @@ def document(tree: Node, file: File) -> Document | Problem:
         if isinstance(node, Sequence):
             listed += [item.text for item in node.items if isinstance(item, Scalar)]
     return Document(file.path, key.text, value.text, tuple(listed), file.user, value.place, lambda: tree)
-
-

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
-from vramledger.language import syntax
 from vramledger.language.syntax import Expr, Text
 from vramledger.problems import Problem, problem
 from vramledger.rules.model import Formula
 from vramledger.rules.tree import Scalar
 
-_NODES = {cls.__name__: cls for cls in Expr.__args__}  # type: ignore[attr-defined]
+_NODES = {cls.__name__: cls for cls in Expr.__args__}
 _EACH = "first(0 for "
 
 
@@ -42,10 +42,11 @@ class FormulaReader:
             return lambda: decode(json.loads(encoded))
         from vramledger.language.parse import FormulaError, parse
 
+        if scalar.style == ">":
+            hint = "write a formula over several lines with |"
+            self.problems.append(problem("folded-formula", "a folded text (>) loses its lines", scalar.place, hint))
+            return Text("")
         try:
-            if scalar.style == ">":
-                message = "a folded text (>) loses its lines"
-                raise FormulaError(message, (0, 1), "write a formula over several lines with |")
             tree = parse(text)
         except FormulaError as fault:
             place = scalar.at((max(0, min(fault.span[0] - shift, len(scalar.text) - 1)), fault.span[1]))
@@ -62,7 +63,7 @@ def encode(node: Any) -> Any:
         return {"n": type(node).__name__, "v": [encode(value) for value in node]}
     if isinstance(node, tuple):
         return [encode(item) for item in node]
-    if isinstance(node, syntax.Fraction):
+    if isinstance(node, Fraction):
         return {"f": [node.numerator, node.denominator]}
     return node
 
@@ -71,7 +72,7 @@ def decode(data: Any) -> Any:
     """The tree that `encode` wrote."""
     if isinstance(data, dict):
         if "f" in data:
-            return syntax.Fraction(*data["f"])
+            return Fraction(*data["f"])
         return _NODES[data["n"]](*[decode(value) for value in data["v"]])
     if isinstance(data, list):
         return tuple([decode(item) for item in data])

@@ -116,7 +116,7 @@ def _cycle(graph: Any, found: list[tuple[str, str]]) -> Problem:
     return problem("cycle", f"rules need each other: {chain}", labels[0].place, also=labels)
 
 
-def later_stages(ruleset: RuleSet, known: Known) -> Iterator[Problem]:
+def later_stages(ruleset: RuleSet) -> Iterator[Problem]:
     """A warning for each rule that leans on a quantity of a later stage."""
     order = {name: position for position, name in enumerate(ruleset.stages)}
     stage_of = {node_of(rule): rule.stage for rule in ruleset.rules}

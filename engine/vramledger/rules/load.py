@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from vramledger.locate import folder
 from vramledger.problems import Label, Place, Problem, nearest, problem
-from vramledger.rules.bytes import read_bytes
 from vramledger.rules.build import Builder, examples, source_of, text_of
+from vramledger.rules.bytes import read_bytes
 from vramledger.rules.extend import merge
 from vramledger.rules.formulas import FormulaReader
 from vramledger.rules.model import (
@@ -87,8 +87,7 @@ class RuleSet:
         if name in known:
             return name
         lowered = name.lower()
-        found = lowered if lowered in known else self.aliases(kind).get(name) or self.aliases(kind).get(lowered)
-        return found
+        return lowered if lowered in known else self.aliases(kind).get(name) or self.aliases(kind).get(lowered)
 
     def place(self, kind: str, name: str) -> Place:
         return self._documents[kind][name].place
@@ -141,7 +140,12 @@ class RuleSet:
             if not seen:
                 chain = " -> ".join((*seen, name, wanted.text))
                 found = (
-                    problem("unknown-entry", f"no {kind} is called {wanted.text}", wanted.place, self.near(kind, wanted.text))
+                    problem(
+                        "unknown-entry",
+                        f"no {kind} is called {wanted.text}",
+                        wanted.place,
+                        self.near(kind, wanted.text),
+                    )
                     if parent is None
                     else problem("cycle", f"{kind} entries extend each other: {chain}", wanted.place)
                 )
@@ -153,7 +157,9 @@ class RuleSet:
     def near(self, kind: str, name: str) -> str:
         """A did-you-mean hint among a kind's entries, or the list of them."""
         known = [*self.names(kind), *self.aliases(kind)]
-        return nearest(name.lower(), known) or (f"there are: {', '.join(known[:12])}" if known else f"there is no {kind}")
+        return nearest(name.lower(), known) or (
+            f"there are: {', '.join(known[:12])}" if known else f"there is no {kind}"
+        )
 
     def add(self, documents: Iterable[Document]) -> None:
         """Takes documents in: kinds first, then stages, then the index of entries."""

@@ -87,7 +87,9 @@ def base_declarations(ruleset: RuleSet) -> dict[str, Declaration]:
             declarations[kind.rest] = Declaration(kind.rest, "", Type("record"), "", kind.place, optional=True)
         for block in kind.blocks.values():
             if block.record and block.record not in declarations:
-                declarations[block.record] = Declaration(block.record, "", Type("record"), "", kind.place, optional=True)
+                declarations[block.record] = Declaration(
+                    block.record, "", Type("record"), "", kind.place, optional=True
+                )
     return declarations
 
 
@@ -118,10 +120,7 @@ def _tables(tables: list[Table], extra: MappingOf[str, list[Fill]]) -> dict[str,
         fills = table.fills if table.overrides else (*before.fills, *table.fills)
         columns = {**before.columns, **table.columns}
         merged[table.name] = Table(table.name, before.says or table.says, columns, fills, before.place, before.layer)
-    for name, fills in extra.items():
+    for name, own in extra.items():
         if name in merged:
-            base = merged[name]
-            merged[name] = Table(name, base.says, base.columns, (*base.fills, *fills), base.place, base.layer)
+            merged[name] = merged[name]._replace(fills=(*merged[name].fills, *own))
     return merged
-
-

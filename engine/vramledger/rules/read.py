@@ -8,7 +8,7 @@ from vramledger.problems import Label, Place, Problem, problem
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
-    from yaml.nodes import Mark
+    from yaml.error import Mark
 
 DEEPEST = 40
 MOST_NODES = 400_000

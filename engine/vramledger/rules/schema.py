@@ -23,7 +23,11 @@ _COMMON: dict[str, Any] = {
     "says": {"type": "string", "description": "What it is, in a sentence."},
     "extends": {"type": "string", "description": "The entry of the same kind that this one builds on."},
     "aliases": {"type": "array", "items": {"$ref": "#/$defs/text"}, "description": "Other names that users type."},
-    "implements": {"type": "array", "items": {"type": "string"}, "description": "The implementations that it describes."},
+    "implements": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "The implementations that it describes.",
+    },
     "overrides": {"type": "boolean", "description": "true where it replaces another entry of the same name."},
     "facts": {"type": "object", "additionalProperties": {"$ref": "#/$defs/declaration"}},
     "tables": {"type": "object", "additionalProperties": {"$ref": "#/$defs/table"}},
@@ -92,9 +96,7 @@ def check_shapes(documents: Iterable[Document]) -> list[Problem]:
     from jsonschema import Draft202012Validator
 
     listed = list(documents)
-    validators: dict[str, Validator] = {
-        head: Draft202012Validator(fixed_schema(head)) for head in ("stage", "kind")
-    }
+    validators: dict[str, Validator] = {head: Draft202012Validator(fixed_schema(head)) for head in ("stage", "kind")}
     problems: list[Problem] = []
     for document in listed:
         if document.head == "kind":

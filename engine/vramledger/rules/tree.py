@@ -63,14 +63,11 @@ Node = Scalar | Sequence | Mapping
 
 def to_data(node: Node | None) -> Any:
     """The node as plain data: numbers and true/false where a plain scalar is one, text otherwise."""
-    match node:
-        case Scalar(text, style):
-            return text if style else _plain(text)
-        case Sequence(items):
-            return [to_data(item) for item in items]
-        case Mapping(items):
-            return {key.text: to_data(value) for key, value in items}
-    return None
+    if isinstance(node, Scalar):
+        return node.text if node.style else _plain(node.text)
+    if isinstance(node, Sequence):
+        return [to_data(item) for item in node.items]
+    return None if node is None else {key.text: to_data(value) for key, value in node.items}
 
 
 def _plain(text: str) -> Any:
@@ -101,14 +98,12 @@ def find(node: Node, path: Iterator[str | int] | list[str | int]) -> Node:
 
 def encode(node: Node) -> list[Any]:
     """The node as JSON; `decode` reads it back."""
-    match node:
-        case Scalar(text, style, marks):
-            return [text, style, [list(mark) for mark in marks]]
-        case Sequence(items, place):
-            return [0, place.line, place.column, [encode(item) for item in items]]
-        case Mapping(items, place):
-            return [1, place.line, place.column, [[encode(key), encode(value)] for key, value in items]]
-    raise TypeError(node)
+    if isinstance(node, Scalar):
+        return [node.text, node.style, [list(mark) for mark in node.marks]]
+    line, column = node.place.line, node.place.column
+    if isinstance(node, Sequence):
+        return [0, line, column, [encode(item) for item in node.items]]
+    return [1, line, column, [[encode(key), encode(value)] for key, value in node.items]]
 
 
 def decode(data: list[Any], path: str) -> Node:
