@@ -71,12 +71,15 @@ def read_record(ev: Evaluation, record: str, name: str) -> tuple[Any, Resolution
         known = known.get(part) if isinstance(known, dict) else None
     resolution = Resolution("selection", place, why=f"read from {record}")
     if known is None:
-        field = name.partition(".")[2]
-        inline = [key.removeprefix(f"{record}.") for key in ev.facts.values if key.startswith(f"{record}.")]
-        near = nearest(field, [*(value or {}), *inline])
-        hint = f" ({near})" if near else ""
-        return NotApplicable(f"{record} gives no {field}{hint}"), resolution
+        given = [*(value or {}), *(key.removeprefix(f"{record}.") for key in ev.facts.values)]
+        return NotApplicable(lambda: absent(record, name.partition(".")[2], given)), resolution
     return frozen(known), resolution
+
+
+def absent(record: str, field: str, given: list[str]) -> str:
+    """Why a field of a record is not applicable, with what is near it."""
+    near = nearest(field, given)
+    return f"{record} gives no {field}" + (f" ({near})" if near else "")
 
 
 def nothing(

@@ -82,11 +82,11 @@ def _agree(types: Iterable[Type]) -> Type | None:
     """The common type, or None where two differ."""
     common = ANY
     for found in types:
+        if found.kind == "any" or found == common:
+            continue
         if common.kind == "any" or (common.kind == "zero" and found.kind == "number"):
             common = found
-        elif found.kind == "zero" and common.kind not in _NUMERIC:
-            return None
-        elif found.kind not in ("any", "zero") and found != common:
+        elif not (found.kind == "zero" and common.kind == "number"):
             return None
     return common
 

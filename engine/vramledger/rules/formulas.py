@@ -7,12 +7,13 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from vramledger.language.syntax import Expr, Text
+from vramledger.language.syntax import Expr, Number, Text
 from vramledger.problems import Problem, problem
 from vramledger.rules.model import Formula
 from vramledger.rules.tree import Scalar
 
-_NODES = {cls.__name__: cls for cls in Expr.__args__}
+_NODES: tuple[Any, ...] = Expr.__args__
+_NUMBERS = {kind: number for number, kind in enumerate(_NODES)}
 _EACH = "first(0 for "
 
 
@@ -58,22 +59,23 @@ class FormulaReader:
 
 
 def encode(node: Any) -> Any:
-    """A tree as JSON; `decode` reads it back."""
-    if type(node).__name__ in _NODES:
-        return {"n": type(node).__name__, "v": [encode(value) for value in node]}
+    """A tree as JSON: a node is a list of its kind's number, its parts, its span. `decode` reads it back."""
+    if type(node) in _NUMBERS:
+        *parts, span = node
+        return [_NUMBERS[type(node)], *(encode(part) for part in parts), *span]
     if isinstance(node, tuple):
         return [encode(item) for item in node]
-    if isinstance(node, Fraction):
-        return {"f": [node.numerator, node.denominator]}
-    return node
+    return str(node) if isinstance(node, Fraction) else node
 
 
-def decode(data: Any) -> Any:
+def decode(data: list[Any]) -> Any:
     """The tree that `encode` wrote."""
-    if isinstance(data, dict):
-        if "f" in data:
-            return Fraction(*data["f"])
-        return _NODES[data["n"]](*[decode(value) for value in data["v"]])
-    if isinstance(data, list):
-        return tuple([decode(item) for item in data])
-    return data
+    kind = _NODES[data[0]]
+    parts = [_part(part) if type(part) is list else part for part in data[1:-2]]
+    if kind is Number and type(parts[0]) is str:
+        parts[0] = Fraction(parts[0])
+    return kind(*parts, (data[-2], data[-1]))
+
+
+def _part(data: list[Any]) -> Any:
+    return decode(data) if data and type(data[0]) is int else tuple([decode(item) for item in data])

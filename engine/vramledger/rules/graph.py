@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vramledger.language.syntax import Aggregate, Expr, Name, children
 from vramledger.problems import Label, Place, Problem, problem
@@ -17,28 +18,46 @@ if TYPE_CHECKING:
 Known = Callable[[str], Any]
 
 
-def build(rules: Iterable[Rule], fills: Iterable[tuple[str, Fill]], known: Known) -> networkx.DiGraph[str]:
+class Part(NamedTuple):
+    """A rule or a row's column: its node, what it names, where it stands, its stage."""
+
+    node: str
+    names: tuple[str, ...]
+    place: Place
+    stage: str = ""
+
+
+def rule_part(rule: Rule, known: Known) -> Part:
+    """What a rule's formulas name."""
+    rows = dict([rule.per]) if rule.per else {}
+    formulas = (rule.when, *(part for case in rule.cases for part in (case.when, case.formula)))
+    names = (name for formula in formulas for name in _names(formula, rule.scope, rows, known))
+    return Part(node_of(rule), tuple(dict.fromkeys(names)), rule.place, rule.stage)
+
+
+def fill_parts(table: str, fill: Fill, known: Known) -> Iterator[Part]:
+    """What the rows of a fill and their columns name."""
+    rows = _rows_of(fill)
+    names = (name for formula in (fill.each, fill.when) for name in _names(formula, fill.scope, rows, known))
+    yield Part(table, tuple(dict.fromkeys(names)), fill.place)
+    for column, formula in fill.cells.items():
+        yield Part(f"{table}[{column}]", tuple(_names(formula, fill.scope, rows, known)), formula.place())
+
+
+def _names(formula: Formula | None, scope: Scope, rows: dict[str, str], known: Known) -> Iterator[str]:
+    for name in uses(formula.tree, rows) if formula is not None else ():
+        own = f"{scope.namespace}.{name}"
+        yield own if scope.namespace and known(own) is not None else name
+
+
+def build(parts: Iterable[Part]) -> networkx.DiGraph[str]:
     """Edges from each quantity, column and table to what its formulas name."""
     import networkx
 
     graph: networkx.DiGraph[str] = networkx.DiGraph()
-    for rule in rules:
-        node = node_of(rule)
-        graph.add_node(node, place=rule.place, stage=rule.stage)
-        rows = dict([rule.per]) if rule.per else {}
-        for formula in (rule.when, *(part for case in rule.cases for part in (case.when, case.formula))):
-            if formula is not None:
-                _edges(graph, node, formula, rule.scope, rows, known)
-    for table, fill in fills:
-        graph.add_node(table, place=fill.place)
-        rows = _rows_of(fill)
-        for part in (fill.each, fill.when):
-            if part is not None:
-                _edges(graph, table, part, fill.scope, rows, known)
-        for column, formula in fill.cells.items():
-            key = f"{table}[{column}]"
-            graph.add_node(key, place=formula.place())
-            _edges(graph, key, formula, fill.scope, rows, known)
+    for part in parts:
+        graph.add_node(part.node, place=part.place, stage=part.stage)
+        graph.add_edges_from((part.node, name) for name in part.names)
     return graph
 
 
@@ -53,13 +72,6 @@ def _rows_of(fill: Fill) -> dict[str, str]:
         return {}
     over = fill.each.tree.over
     return {fill.each.tree.variable: over.name if isinstance(over, Name) else ""}
-
-
-def _edges(graph: Any, start: str, formula: Formula, scope: Scope, rows: dict[str, str], known: Known) -> None:
-    for name in uses(formula.tree, rows):
-        own = f"{scope.namespace}.{name}"
-        target = own if scope.namespace and known(own) is not None else name
-        graph.add_edge(start, target)
 
 
 def uses(tree: Expr, rows: dict[str, str]) -> Iterator[str]:
@@ -84,28 +96,43 @@ def uses(tree: Expr, rows: dict[str, str]) -> Iterator[str]:
 
 def cycles(ruleset: RuleSet, known: Known, entries: Iterable[Entry]) -> Iterator[Problem]:
     """Each cycle once, as a chain with the place of every link: of the stages alone, then with each entry's rules."""
-    import networkx
-
-    stage_fills = [(table.name, fill) for table in ruleset.tables for fill in table.fills]
-    seen: set[frozenset[str]] = set()
-    overlays: list[tuple[list[Rule], list[tuple[str, Fill]]]] = [(ruleset.rules, stage_fills)]
+    base = [rule_part(rule, known) for rule in ruleset.rules]
+    base += [part for table in ruleset.tables for fill in table.fills for part in fill_parts(table.name, fill, known)]
+    overlays = [base]
     for entry in entries:
-        own = [*entry.rules, *field_rules(ruleset.kinds[entry.kind], entry)]
-        if not own:
+        rules = [*entry.rules, *field_rules(ruleset.kinds[entry.kind], entry)]
+        own = [rule_part(rule, known) for rule in rules]
+        own += [part for table, fill in entry.fills for part in fill_parts(table, fill, known)]
+        if any(part.names for part in own):
+            beaten = {node_of(rule) for rule in rules if rule.overrides}
+            replaced = tuple(table.name for table in entry.tables if table.overrides)
+            kept = (p for p in base if p.node not in beaten and p.node.partition("[")[0] not in replaced)
+            overlays.append([*kept, *own])
+    seen: set[frozenset[str]] = set()
+    for parts in overlays:
+        if not _circular(parts):
             continue
-        beaten = {rule.name for rule in own if rule.overrides}
-        base = [rule for rule in ruleset.rules if rule.name not in beaten]
-        overlays.append(([*base, *own], [*stage_fills, *entry.fills] if not entry.tables else []))
-    for rules, fills in overlays:
-        graph = build(rules, fills, known)
+        import networkx
+
+        graph = build(parts)
         for group in networkx.strongly_connected_components(graph):
             node = next(iter(group))
-            if len(group) == 1 and not graph.has_edge(node, node):
-                continue
-            if frozenset(group) in seen:
+            if frozenset(group) in seen or (len(group) == 1 and not graph.has_edge(node, node)):
                 continue
             seen.add(frozenset(group))
             yield _cycle(graph, networkx.find_cycle(graph.subgraph(sorted(group))))
+
+
+def _circular(parts: Iterable[Part]) -> bool:
+    """Whether there is a cycle at all; the library that names it costs more to load than to ask this first."""
+    names: dict[str, set[str]] = {}
+    for part in parts:
+        names.setdefault(part.node, set()).update(part.names)
+    try:
+        TopologicalSorter(names).prepare()
+    except CycleError:
+        return True
+    return False
 
 
 def _cycle(graph: Any, found: list[tuple[str, str]]) -> Problem:

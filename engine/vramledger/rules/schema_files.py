@@ -52,7 +52,9 @@ def scenario_schema(ruleset: RuleSet) -> dict[str, Any]:
         if not dot:
             properties.setdefault(name, _fact(fact))
         elif first not in {kind.key for kind in ruleset.kinds.values()} and name in ruleset.declarations:
-            group = properties.setdefault(first, {"anyOf": [{"type": ["string", "number", "boolean"]}, {"type": "object"}]})
+            group = properties.setdefault(
+                first, {"anyOf": [{"type": ["string", "number", "boolean"]}, {"type": "object"}]}
+            )
             if "anyOf" in group:
                 group["anyOf"][1].setdefault("properties", {})[rest] = _fact(fact)
         properties.setdefault(name, _fact(fact))

@@ -1,0 +1,5 @@
+"""`python -m vramledger` is the installed command."""
+
+from vramledger.cli import script
+
+script()
