@@ -19,9 +19,12 @@ _PROG = "vramledger"
 
 
 def script() -> None:
-    """The installed command. A run makes little garbage and ends soon, so collecting it can wait."""
+    """The installed command. A run ends soon: its garbage can wait, and nothing is left to tidy up after the answer."""
     gc.set_threshold(200_000)
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from operator import add, eq, ge, gt, le, lt, mul, ne, sub
 from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation import arithmetic as number
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 MOST_WORK = 3_000_000
 _NUMERIC = (int, Fraction, Range, Node)
+_LARGEST = 2**number.MOST_BITS
+_SIMPLE = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge, "+": add, "-": sub, "*": mul}
 _COMPARISONS = {"==", "!=", "<", "<=", ">", ">=", "in", "not in"}
 
 
@@ -68,7 +71,7 @@ def lookup(ev: Evaluation, tree: Name, frame: Frame) -> Any:
     """What a name means here: a row's column, an own field, a table, a quantity."""
     name = tree.name
     if frame.rows or frame.own is not None:
-        first, *rest = name.split(".")
+        first, dot, below = name.partition(".")
         found = frame.rows.get(first)
         if found is None and isinstance(frame.own, Row):
             if frame.scope.table and (first in frame.own.table.columns or frame.own.bound(first) is not None):
@@ -78,9 +81,11 @@ def lookup(ev: Evaluation, tree: Name, frame: Frame) -> Any:
             if first in kind.fields or first == "name":
                 found = ev.catalog_column(frame.own, first)
         if found is not None:
-            for part in rest:
+            for part in below.split(".") if dot else ():
                 found = ev.column(found, part, frame, tree)
             return found
+    if not frame.scope.namespace and name in ev.values:
+        return ev.values[name]
     return global_value(ev, full_name(ev, name, frame.scope))
 
 
@@ -154,6 +159,10 @@ def binary(ev: Evaluation, tree: Binary, frame: Frame, tolerant: bool) -> Any:
     if tree.op in ("and", "or"):
         return logic(ev, tree, frame)
     left, right = evaluate(ev, tree.left, frame), evaluate(ev, tree.right, frame)
+    if type(left) is int and type(right) is int and tree.op in _SIMPLE:
+        found = _SIMPLE[tree.op](left, right)  # the common case, without the care that ranges and nodes need
+        if type(found) is bool or -_LARGEST < found < _LARGEST:
+            return found
     if tree.op in _COMPARISONS:
         return comparison(ev, tree, left, right, frame)
     if isinstance(left, NotApplicable):
@@ -394,7 +403,8 @@ def items(ev: Evaluation, over: Expr, frame: Frame) -> list[tuple[Any, Any]]:
 def held_under(ev: Evaluation, condition: Expr | None, frame: Frame, guard: Any) -> Any:
     if condition is None:
         return guard
-    return number.both(guard, as_test(evaluate(ev, condition, frame)))
+    test = as_test(evaluate(ev, condition, frame))
+    return test if guard is True else number.both(guard, test)
 
 
 def full_name(ev: Evaluation, name: str, scope: Scope) -> str:

@@ -442,7 +442,7 @@ def program_of(ruleset: RuleSet, selection: tuple[tuple[str, str], ...]) -> Prog
 
 
 def _without_places(data: Any) -> Any:
-    if len(data) == 3:
+    if isinstance(data[0], str):
         return data[:2]
     kind, _, _, items = data
     if kind == 0:

@@ -111,9 +111,8 @@ class Builder:
     def type_of(self, node: Mapping) -> tuple[Type, str]:
         """The type and the unit's name that `type:` and `unit:` declare."""
         kind, unit = text_of(node.get("type")), text_of(node.get("unit"))
-        row = re.fullmatch(r"row of ([A-Za-z_]\w*)", kind)
-        if row:
-            return Type("row", 0, row[1]), ""
+        if kind.startswith("row of "):
+            return Type("row", 0, kind.removeprefix("row of ").strip()), ""
         base = _TYPES.get(kind, PLAIN)
         if base.kind != "number":
             return base, unit
@@ -126,7 +125,6 @@ class Builder:
         kind, unit = self.type_of(where)
         default = where.get("default")
         allowed = where.get("one_of")
-        data = to_data(where)
         return Declaration(
             name=prefix + name.text,
             says=text_of(where.get("says")),
@@ -137,10 +135,10 @@ class Builder:
             scope=self.scope if scope is None else scope,
             one_of=tuple(str(to_data(item)) for item in allowed.items) if isinstance(allowed, Sequence) else (),
             entry=text_of(where.get("entry")),
-            optional=data.get("optional") is True,
-            integer=data.get("integer") is True,
-            minimum=data.get("minimum"),
-            below=data.get("below"),
+            optional=text_of(where.get("optional")) == "true",
+            integer=text_of(where.get("integer")) == "true",
+            minimum=to_data(where.get("minimum")),
+            below=to_data(where.get("below")),
             missing=text_of(where.get("missing")),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -245,26 +246,27 @@ class RuleSet:
 
 def gather(folders: Iterable[str | Path]) -> tuple[list[File], list[Problem]]:
     """The spec files of the bundled folder and of the user's, in a fixed order."""
-    bundled = folder("specs")
-    files, problems = [], []
-    for path in _yaml_files(bundled):
+    bundled = str(folder("specs"))
+    found = [(path, f"specs{path[len(bundled) :]}".replace(os.sep, "/"), False) for path in _yaml_files(bundled)]
+    problems = []
+    for given in map(str, folders):
+        if not Path(given).exists():
+            problems.append(problem("unreadable-file", f"there is no folder {given}", Place(given)))
+        found += [(path, path, True) for path in ([given] if Path(given).is_file() else _yaml_files(given))]
+    files = []
+    for path, shown, user in found:
         content, fault = read_bytes(path)
         problems += [fault] if fault else []
-        files.append(File("specs/" + path.relative_to(bundled).as_posix(), content, user=False))
-    for given in folders:
-        base = Path(given)
-        if not base.exists():
-            problems.append(problem("unreadable-file", f"there is no folder {given}", Place(str(given))))
-        for path in [base] if base.is_file() else _yaml_files(base):
-            content, fault = read_bytes(path)
-            problems += [fault] if fault else []
-            files.append(File(str(path), content, user=True))
+        files.append(File(shown, content, user))
     return files, problems
 
 
-def _yaml_files(base: Path) -> list[Path]:
-    found = (path for pattern in ("*.yaml", "*.yml") for path in base.rglob(pattern))
-    return sorted(path for path in found if not {*path.relative_to(base).parts[:-1]} & {*NOT_SPECS} and path.is_file())
+def _yaml_files(base: str) -> list[str]:
+    found = []
+    for place, folders, names in os.walk(base):
+        folders[:] = [name for name in folders if name not in NOT_SPECS]
+        found += [os.path.join(place, name) for name in names if name.endswith((".yaml", ".yml"))]  # noqa: PTH118
+    return sorted(found)
 
 
 def digest(files: Iterable[File]) -> str:

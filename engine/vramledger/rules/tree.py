@@ -99,7 +99,8 @@ def find(node: Node, path: Iterator[str | int] | list[str | int]) -> Node:
 def encode(node: Node) -> list[Any]:
     """The node as JSON; `decode` reads it back."""
     if isinstance(node, Scalar):
-        return [node.text, node.style, [list(mark) for mark in node.marks]]
+        (_, line, column), *more = node.marks
+        return [node.text, node.style, line, column, *(number for mark in more for number in mark)]
     line, column = node.place.line, node.place.column
     if isinstance(node, Sequence):
         return [0, line, column, [encode(item) for item in node.items]]
@@ -108,9 +109,12 @@ def encode(node: Node) -> list[Any]:
 
 def decode(data: list[Any], path: str) -> Node:
     """The node that `encode` wrote, for the file at `path`."""
-    if len(data) == 3:
-        text, style, marks = data
-        return Scalar(text, style, tuple(map(tuple, marks)), path)
+    if type(data[0]) is str:
+        text, style, line, column, *more = data
+        marks = (
+            ((0, line, column), *zip(more[::3], more[1::3], more[2::3], strict=True)) if more else ((0, line, column),)
+        )
+        return Scalar(text, style, marks, path)
     kind, line, column, items = data
     place = Place(path, line, column)
     if kind == 0:
