@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
-from math import lcm
+from math import gcd, lcm
 from typing import Any
 
 from vramledger.evaluation.arithmetic import root_bounds
@@ -32,6 +32,9 @@ def _quotient(a: Any, b: Any) -> Any:
     return found.numerator if found.denominator == 1 else found
 
 
+_SHARED = 3  # a sum of so many terms is worth a name
+
+
 class _Writer:
     """Writes each atom once, after those that it needs."""
 
@@ -40,19 +43,29 @@ class _Writer:
         self.facts = {name: f"f{number}" for number, name in enumerate(facts)}
         self.lines: list[str] = []
         self._names: dict[int, str] = {}
+        self._sums: dict[tuple[Any, ...], str] = {}
 
     def number(self, value: Any) -> str:
+        """A number as an expression; equal sums, up to a factor, are computed once."""
         if not isinstance(value, Node):
             return _literal(value)
-        below = 1
-        for coefficient in value.terms.values():
-            if isinstance(coefficient, Fraction):
-                below = lcm(below, coefficient.denominator)
-        terms = {monomial: coefficient * below for monomial, coefficient in value.terms.items()}
-        text = self._sum(terms)
+        terms, below = _whole(value)
+        text = self._shared(terms)
         return text if below == 1 else f"_quotient({text}, {below})"
 
-    def _sum(self, terms: dict[Monomial, Coefficient]) -> str:
+    def _shared(self, terms: dict[Monomial, int]) -> str:
+        if len(terms) < _SHARED:
+            return self._sum(terms)
+        factor = gcd(*terms.values())
+        primitive = {monomial: coefficient // factor for monomial, coefficient in terms.items()}
+        key = tuple(sorted(primitive.items()))
+        if key not in self._sums:
+            text = self._sum(primitive)
+            self._sums[key] = f"s{len(self._sums)}"
+            self.lines.append(f"{self._sums[key]} = {text}")
+        return self._sums[key] if factor == 1 else f"{_literal(factor)} * {self._sums[key]}"
+
+    def _sum(self, terms: Mapping[Monomial, Coefficient]) -> str:
         """A sum with the commonest atom taken out, again and again."""
         count = Counter(number for monomial in terms for number, _ in monomial)
         if len(terms) > 1 and count:
@@ -72,7 +85,7 @@ class _Writer:
                 return f"{head} + {self._sum(outside)}" if outside else head
         return " + ".join(self._term(monomial, coefficient) for monomial, coefficient in terms.items())
 
-    def _group(self, terms: dict[Monomial, Coefficient]) -> str:
+    def _group(self, terms: Mapping[Monomial, Coefficient]) -> str:
         text = self._sum(terms)
         return f"({text})" if len(terms) > 1 else text
 
@@ -94,12 +107,12 @@ class _Writer:
         return self._names[number]
 
     def _operation(self, atom: Atom) -> str:
+        if atom.op == "floordiv":
+            return self._floor(*atom.arguments)
         parts = [self.number(argument) for argument in atom.arguments]
         match atom.op:
             case "sum":
                 return parts[0]
-            case "floordiv":
-                return f"({parts[0]}) // ({parts[1]})"
             case "div":
                 return f"_quotient({parts[0]}, {parts[1]})"
             case "min":
@@ -121,6 +134,18 @@ class _Writer:
             case "sqrt_high":
                 return f"_root({parts[0]})[1]"
         raise TypeError(atom.op)
+
+    def _floor(self, over: Any, under: Any) -> str:
+        """A floor division, its fractions cleared: floor(a / c / b) is a // (b * c) for whole a."""
+        terms, below = _whole(over) if isinstance(over, Node) else ({}, 1)
+        top = self._shared(terms) if terms else self.number(over)
+        return f"({top}) // ({self.number(under if below == 1 else under * below)})"
+
+
+def _whole(node: Node) -> tuple[dict[Monomial, int], int]:
+    """The terms with whole coefficients, and what they are to be divided by."""
+    below = lcm(*(c.denominator for c in node.terms.values()))
+    return {monomial: int(coefficient * below) for monomial, coefficient in node.terms.items()}, below
 
 
 def _literal(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from vramledger.evaluation.brief import brief
 from vramledger.evaluation.fold import fold
-from vramledger.language.parse import FormulaError, parse
+from vramledger.language.parse import FormulaError, literal, parse
 from vramledger.language.syntax import Binary, Expr, Name, Number, Unary, walk
 from vramledger.language.units import PLAIN, Fault, Type, check
 from vramledger.problems import problem
@@ -28,7 +28,7 @@ class _NoNames:
 def constant(scalar: Scalar, declared: Declaration) -> Any:
     """The exact value that a scalar writes, or the problem with it."""
     try:
-        tree = parse(scalar.text)
+        tree = literal(scalar.text) or parse(scalar.text)
     except FormulaError as fault:
         place = scalar.at(fault.span)
         return problem("formula-syntax", fault.message, place, *fault.hints, f"expected {_expected(declared)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vramledger.language.syntax import (
     AGGREGATES,
+    UNITS,
     Aggregate,
     Binary,
     Call,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 LONGEST = 4000
 DEEPEST = 60
 MOST_DIGITS = 60
+_LITERAL = re.compile(rf"([0-9][0-9_]*(?:\.[0-9][0-9_]*)?(?:[eE][+-]?[0-9]+)?)\s*({'|'.join(UNITS)})?")
 
 
 class FormulaError(Exception):
@@ -75,6 +78,22 @@ def parse(text: str) -> Expr:
         raise FormulaError(str(fault).splitlines()[0], (0, 1)) from None
     _limit_depth(tree)  # type: ignore[arg-type]
     return tree  # type: ignore[return-value]
+
+
+def literal(text: str) -> Number | None:
+    """The tree of a text that is a number and perhaps a unit; None for any other. It spares the grammar's start."""
+    match = _LITERAL.fullmatch(text)
+    return _number(match[1], match[2], (0, len(text))) if match else None
+
+
+def _number(digits: str, unit: str | None, span: Span) -> Number:
+    whole, _, exponent = digits.lower().partition("e")
+    if len(whole) > MOST_DIGITS or len(exponent) > 4 or abs(int(exponent or 0)) > MOST_DIGITS:
+        raise FormulaError(f"a number outside 1e-{MOST_DIGITS} .. 1e{MOST_DIGITS}", span)
+    if len(whole) > 1 and whole[0] == "0" and whole[1].isdigit():
+        hint = f"some YAML readers take it for an octal number: write {whole.lstrip('0') or '0'}"
+        raise FormulaError(f"{digits} begins with a zero", span, hint)
+    return Number(numeral(digits), unit, span)
 
 
 def numeral(text: str) -> Numeral:
@@ -133,17 +152,8 @@ def _builder() -> Any:
     @v_args(inline=True)
     class Builder(Transformer):  # type: ignore[type-arg]
         def number(self, digits: Token, unit: Token | None = None) -> Number:
-            span = over(digits, unit if unit is not None else digits)
-            whole, _, exponent = str(digits).lower().partition("e")
-            if len(whole) > MOST_DIGITS or len(exponent) > 4 or abs(int(exponent or 0)) > MOST_DIGITS:
-                raise FormulaError(f"a number outside 1e-{MOST_DIGITS} .. 1e{MOST_DIGITS}", span)
-            if len(whole) > 1 and whole[0] == "0" and whole[1].isdigit():
-                raise FormulaError(
-                    f"{digits} begins with a zero",
-                    span,
-                    f"some YAML readers take it for an octal number: write {whole.lstrip('0') or '0'}",
-                )
-            return Number(numeral(str(digits)), None if unit is None else str(unit), span)
+            unit_text = None if unit is None else str(unit)
+            return _number(str(digits), unit_text, over(digits, unit if unit is not None else digits))
 
         def text(self, token: Token) -> Text:
             return Text(str(token)[1:-1], over(token, token))
