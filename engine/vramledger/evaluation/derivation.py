@@ -91,9 +91,9 @@ class Derivation:
         return "\n".join(lines(self.step))
 
 
-def derive(ledger: Ledger, name: str) -> Derivation:
-    """How a quantity's value came."""
-    maker = _Maker(ledger.evaluation)
+def derive(ledger: Ledger, name: str, rows: str = "") -> Derivation:
+    """How a quantity's value came; of tables, only the rows whose name holds the text `rows`."""
+    maker = _Maker(ledger.evaluation, rows)
     return Derivation(maker.quantity(name), ledger.stamp)
 
 
@@ -108,8 +108,9 @@ def _why(resolution: Resolution) -> str:
 
 
 class _Maker:
-    def __init__(self, evaluation: Evaluation) -> None:
+    def __init__(self, evaluation: Evaluation, only: str) -> None:
         self.ev = evaluation
+        self.only = only
         self.program = evaluation.program
         self.seen: set[tuple[Any, str]] = set()
 
@@ -215,13 +216,15 @@ class _Maker:
         """The rows that an aggregate ran over, each with what it gave."""
         steps = []
         for inner, _ in kept_rows(self.ev, tree, frame):
+            item = inner.rows[tree.variable]
+            label = item.label if isinstance(item, Row | CatalogRow) else brief(item)
+            if self.only not in label:
+                continue
             value = public(evaluate(self.ev, tree.body, inner, tolerant=True))
             if isinstance(value, NotApplicable):
                 continue
-            item = inner.rows[tree.variable]
             below = tuple(self.below(tree.body, inner))
             unit = "B" if self._in_bytes(tree.body, inner) else ""
-            label = item.label if isinstance(item, Row | CatalogRow) else brief(item)
             formula, text = to_text(tree.body), self.substituted(tree.body, inner)
             steps.append(Step("row", label, value, unit, formula, substituted=text, steps=below))
         over = to_text(tree.over)

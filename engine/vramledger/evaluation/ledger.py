@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation.evaluate import Evaluation
 from vramledger.evaluation.facts import Facts
@@ -13,6 +13,9 @@ from vramledger.problems import Problem, Problems
 from vramledger.rules.model import Formula, Notice
 from vramledger.rules.overlay import Program
 from vramledger.version import ENGINE
+
+if TYPE_CHECKING:
+    from vramledger.evaluation.derivation import Derivation
 
 # The tables and quantities that make an answer, by the names that users hold.
 COMPONENTS, PHASES = "components", "phases"
@@ -154,9 +157,12 @@ class Ledger:
             raise Problems([fault.problem]) from None
         return {name: public(value) for name, value in found.items() if not isinstance(value, NotApplicable)}
 
-    def derivation(self, name: str) -> Any:
-        """How a quantity's value came: a tree of steps. str() is readable, .to_dict() is JSON."""
+    def derivation(self, name: str, rows: str = "") -> Derivation:
+        """How a quantity's value came: a tree of steps. str() is readable, .to_dict() is JSON.
+
+        `rows` keeps, of tables, only the rows whose name holds that text. Raises as `ledger[name]` does.
+        """
         from vramledger.evaluation.derivation import derive
 
         self[name]
-        return derive(self, name)
+        return derive(self, name, rows)

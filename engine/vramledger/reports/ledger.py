@@ -17,7 +17,7 @@ _SAYS = {True: "fits", False: "does not fit", None: "may or may not fit"}
 
 def blocks(ledger: Ledger) -> Iterator[Block]:
     """The answer for people: what was asked, components, total, phases, verdict, warnings, stamp."""
-    yield Lines([" · ".join(name for _, name in ledger.program.selection if name) or "a scenario"], "bold")
+    yield Lines([" · ".join(f"{kind} {name}" for kind, name in sorted(ledger.program.selection))], "bold")
     total = ledger.total
     rows = [(name, *_bytes(value), _share(value, total)) for name, value in ledger.components.items()]
     rows.append(("total", *_bytes(total), ""))
