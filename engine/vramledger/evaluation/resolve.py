@@ -61,15 +61,16 @@ def fact(ev: Evaluation, name: str, given: Given) -> Any:
 
 def read_record(ev: Evaluation, record: str, name: str) -> tuple[Any, Resolution]:
     """A field of a record: what it holds, or not applicable where it is absent or null."""
-    place = ev.facts.record_places.get(record)
+    place, why = ev.facts.record_places.get(record), f"read from {record}"
     value: Any = ev.facts.records.get(record)
     if value is None:
         value = ev.program.values.get(record)
-        place = None
+        giver = next((entry for entry in ev.program.entries.values() if record in entry.records), None)
+        place, why = (giver.place, f"{giver.kind} {giver.name} gives it") if giver is not None else (None, why)
     known: Any = value
     for part in name.split(".")[1:]:
         known = known.get(part) if isinstance(known, dict) else None
-    resolution = Resolution("selection", place, why=f"read from {record}")
+    resolution = Resolution("selection", place, why=why)
     if known is None:
         given = [*(value or {}), *(key.removeprefix(f"{record}.") for key in ev.facts.values)]
         return NotApplicable(lambda: absent(record, name.partition(".")[2], given)), resolution
