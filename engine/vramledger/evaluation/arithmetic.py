@@ -53,7 +53,7 @@ def _sized(value: Any) -> Any:
 
 
 def _pair(bottom: Any, top: Any) -> Any:
-    return bottom if bottom is top else Range(_sized(bottom), _sized(top))
+    return Range(_sized(bottom), _sized(top))
 
 
 def decide(test: Any) -> bool:
@@ -111,8 +111,7 @@ def divide(a: Any, b: Any) -> Any:
 
 def _quotient(a: Any, b: Any) -> Any:
     if isinstance(b, Node):
-        if isinstance(a, Node) and a.key == b.key and decide(_logic_not(_same(b, 0))):
-            return 1
+        b.graph.divisors.add(b)
         positive = _never_negative(a) and b.positive
         return b.graph.apply("div", a, b, positive=positive)
     if b == 0:
@@ -138,6 +137,8 @@ def _floor_quotient(a: Any, b: Any) -> Any:
         return a
     if b == 0:
         raise ZeroDivisionError
+    if isinstance(b, Node):
+        graph.divisors.add(b)
     positive = _never_negative(a) and _never_negative(b)
     return graph.apply("floordiv", a, b, whole=True, positive=positive)
 
@@ -175,7 +176,7 @@ def power(a: Any, b: Any) -> Any:
 
 def _power(a: Any, exponent: int) -> Any:
     if not isinstance(a, Node):
-        return a**exponent
+        return exact(a**exponent)
     if exponent > 16:
         raise Overflow
     return reduce(lambda x, _: x * a, range(exponent), 1)
@@ -255,9 +256,18 @@ def round_up(a: Any, step: Any) -> Any:
 
 
 def square_root(a: Any) -> Any:
-    """Exact where it is rational, else the enclosing range at a relative 1e-12 or better."""
-    bottom, top = _root(low(a))[0], _root(high(a))[1]
-    return _pair(bottom, top) if isinstance(bottom, Node) or bottom != top else bottom
+    """Exact where it is known and rational, else the enclosing range at a relative 1e-12 or better."""
+    if type(a) is Range:
+        return _pair(_root(a.low)[0], _root(a.high)[1])
+    bottom, top = _root(a)
+    return bottom if not isinstance(a, Node) and bottom == top else _pair(bottom, top)
+
+
+def decided_root(a: Any) -> Any:
+    """The square root, where it must be known whether it is rational."""
+    if isinstance(a, Node) and decide(a.graph.test("square", a)):
+        return _root(a)[0]
+    return square_root(a)
 
 
 def _root(a: Any) -> tuple[Any, Any]:

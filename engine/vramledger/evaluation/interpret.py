@@ -466,7 +466,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "floor": number.floor,
     "round_up": number.round_up,
     "ceil_div": number.ceil_divide,
-    "sqrt": number.square_root,
+    "sqrt": number.decided_root,
 }
 _DISPATCH: dict[type, Callable[..., Any]] = {
     Number: literal_number,

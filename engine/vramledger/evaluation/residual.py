@@ -34,6 +34,8 @@ class Graph:
     def __init__(self, assumed: dict[tuple[Any, ...], bool] | None = None) -> None:
         self.atoms: list[Atom] = []
         self.assumed = assumed or {}
+        self.divisors: set[Node] = set()  # what must not be zero, even where the quotient dissolves
+        self.refused: set[Node] = set()  # tests that hold where a value breaks its declaration
         self._known: dict[tuple[Any, ...], int] = {}
 
     def fact(self, name: str, whole: bool, positive: bool) -> Node:

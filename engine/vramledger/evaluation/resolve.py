@@ -11,6 +11,7 @@ from vramledger.evaluation.brief import brief, frozen, out_of_bounds
 from vramledger.evaluation.facts import Given
 from vramledger.evaluation.frame import NO_ROWS, Fault, Frame, Resolution
 from vramledger.evaluation.interpret import as_test, attempt, decided, evaluate
+from vramledger.evaluation.residual import Node
 from vramledger.evaluation.values import NotApplicable, Range
 from vramledger.language.printing import to_text
 from vramledger.language.syntax import Name, walk
@@ -169,6 +170,17 @@ def cases(ev: Evaluation, rule: Rule, rows: Mapping[str, Any] = NO_ROWS, start: 
     return NotApplicable(f"no case of {rule.name} holds"), None
 
 
+def refuse(declared: Declaration, value: Any) -> None:
+    """Has compiled code leave to the interpreter what breaks a declaration's bounds."""
+    for end in (number.low(value), number.high(value)):
+        if not isinstance(end, Node):
+            continue
+        tests = [number.compare("<", end, declared.minimum)] if declared.minimum is not None else []
+        tests += [number.compare(">", end, declared.below)] if declared.below is not None else []
+        tests += [end.graph.test("fraction", end)] if declared.integer and not end.whole else []
+        end.graph.refused.update(test for test in tests if isinstance(test, Node))
+
+
 def checked(ev: Evaluation, declared: Declaration, value: Any, resolution: Resolution) -> Any:
     """The value, once it keeps what its declaration promises; a needed field that nothing gives is missing."""
     place = resolution.place or declared.place
@@ -181,6 +193,7 @@ def checked(ev: Evaluation, declared: Declaration, value: Any, resolution: Resol
                 message = f"{declared.name} comes to {brief(end)} B, which is not whole"
                 raise Fault(problem("fraction-of-a-byte", message, place, "round it where it arises: ceil(...)"))
     if resolution.kind != "fact":
+        refuse(declared, value)
         found = out_of_bounds(declared, value)
         if found:
             raise Fault(problem("out-of-bounds", f"{declared.name} {found}", place))

@@ -15,6 +15,10 @@ from vramledger.evaluation.residual import Atom, Coefficient, Graph, Monomial, N
 def compile_scalar(graph: Graph, outputs: list[Any], facts: list[str]) -> Callable[..., tuple[Any, ...]]:
     """A function of the facts, in their order, that gives the outputs (nodes or numbers) as a tuple."""
     writer = _Writer(graph, facts)
+    for divisor in sorted(graph.divisors, key=lambda node: node.key):
+        writer.lines.append(f"if not ({writer.number(divisor)}): raise ZeroDivisionError")
+    for test in sorted(graph.refused, key=lambda node: node.key):
+        writer.lines.append(f"if {writer.number(test)}: raise ValueError")
     results = [writer.number(output) for output in outputs]
     names = ", ".join(f"f{number}" for number in range(len(facts)))
     body = "\n    ".join([*writer.lines, f"return ({''.join(f'{result}, ' for result in results)})"])
@@ -129,6 +133,10 @@ class _Writer:
                 return f"not ({parts[0]})"
             case "and":
                 return f"({parts[0]}) and ({parts[1]})"
+            case "fraction":
+                return f"({parts[0]}) % 1 != 0"
+            case "square":
+                return f"_root({parts[0]})[0] == _root({parts[0]})[1]"
             case "sqrt_low":
                 return f"_root({parts[0]})[0]"
             case "sqrt_high":

@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 LONGEST = 4000
 DEEPEST = 60
 MOST_DIGITS = 60
+_WRITE = {
+    "=": ("compare with ==",),
+    "^": ("powers are written **",),
+    **dict.fromkeys("&|!", ("write and, or, not",)),
+}
 _LITERAL = re.compile(rf"([0-9][0-9_]*(?:\.[0-9][0-9_]*)?(?:[eE][+-]?[0-9]+)?)\s*({'|'.join(UNITS)})?")
 
 
@@ -61,7 +66,7 @@ def parse(text: str) -> Expr:
     except UnexpectedToken as fault:
         if fault.token.type == "$END":
             end = len(text.rstrip())
-            raise FormulaError("the formula ends too early", (end - 1, 1), *_cut_hint(text)) from None
+            raise FormulaError("the formula ends too early", (end - 1, 1), *_hints(text, end, "")) from None
         found = str(fault.token)
         at = (fault.token.start_pos or 0, len(found))
         raise FormulaError(f"unexpected {found!r}", at, *_hints(text, at[0], found)) from None
@@ -87,11 +92,13 @@ def literal(text: str) -> Number | None:
 
 
 def _number(digits: str, unit: str | None, span: Span) -> Number:
-    whole, _, exponent = digits.lower().partition("e")
-    if len(whole) > MOST_DIGITS or len(exponent) > 4 or abs(int(exponent or 0)) > MOST_DIGITS:
+    mantissa, _, exponent = digits.lower().replace("_", "").partition("e")
+    whole, _, part = mantissa.partition(".")
+    if len(exponent) > 4 or abs(int(exponent or 0)) > MOST_DIGITS or len(mantissa) > MOST_DIGITS:
         raise FormulaError(f"a number outside 1e-{MOST_DIGITS} .. 1e{MOST_DIGITS}", span)
-    if len(whole) > 1 and whole[0] == "0" and whole[1].isdigit():
-        hint = f"some YAML readers take it for an octal number: write {whole.lstrip('0') or '0'}"
+    if len(whole) > 1 and whole[0] == "0":
+        plain = f"{whole.lstrip('0') or '0'}{digits[digits.find('.') :] if part else ''}"
+        hint = f"some YAML readers take it for an octal number: write {plain}"
         raise FormulaError(f"{digits} begins with a zero", span, hint)
     return Number(numeral(digits), unit, span)
 
@@ -126,19 +133,16 @@ def _cut_hint(text: str) -> tuple[str, ...]:
 
 
 def _hints(text: str, at: int, found: str) -> tuple[str, ...]:
-    if found == ":" and text[:at].strip().isdigit():
+    before = text[:at].rstrip()
+    if found == ":" and before.isdigit():
         return ("times such as 12:30:45 are not numbers",)
-    if found == "=":
-        return ("compare with ==",)
+    if found == ">" and before.endswith("<"):
+        return ("unequal is written !=",)
     if found in ("<", ">", "<=", ">=", "==", "!="):
         return ("comparisons do not chain: join them with `and`",)
-    if found == "%":
+    if found == "%" or before.endswith("%"):
         return ("write percent: 20 percent",)
-    if found == "^":
-        return ("powers are written **",)
-    if found in ("&", "|", "!"):
-        return ("write and, or, not",)
-    return _cut_hint(text)
+    return _WRITE.get(found, ()) or _cut_hint(text)
 
 
 def _builder() -> Any:

@@ -46,27 +46,42 @@ _NOT, _NEGATE, _PRIMARY = 3, 8, 10
 # Operators that do not chain take a tighter operand on both sides; ** takes its loosest on the right.
 _FLAT = {"==", "!=", "<", "<=", ">", ">=", "in", "not in", ".."}
 
+_PLACES, _FAR = 24, 60  # more decimals than these are written with this exponent, the largest that is read
+
 Substitute = Callable[[Expr], str | None]
 
 
 def numeral(value: Numeral) -> str:
     """A number with a finite decimal expansion as text; others as a quotient."""
+    size = 10**_FAR
     if isinstance(value, int):
-        return str(value)
-    digits, rest = 0, value.denominator
-    while rest % 10 == 0:
-        rest, digits = rest // 10, digits + 1
+        text = str(value)
+        zeros = min(_FAR, len(text) - len(text.rstrip("0")))
+        return f"{text[:-zeros]}e{zeros}" if abs(value) >= size and zeros else text
+    places = _places(value)
+    if places is None:
+        return f"{value.numerator}/{value.denominator}"
+    if places > _PLACES:
+        near = value * size
+        return f"{_decimal(near, max(0, places - _FAR))}e-{_FAR}"
+    return _decimal(value, places)
+
+
+def _places(value: Fraction) -> int | None:
+    """How many decimals a number has, None where they never end."""
     twos = fives = 0
+    rest = value.denominator
     while rest % 2 == 0:
         rest, twos = rest // 2, twos + 1
     while rest % 5 == 0:
         rest, fives = rest // 5, fives + 1
-    if rest != 1:
-        return f"{value.numerator}/{value.denominator}"
-    places = digits + max(twos, fives)
-    whole = str(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
+    return max(twos, fives) if rest == 1 else None
+
+
+def _decimal(value: Fraction, places: int) -> str:
+    digits = str(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
     sign = "-" if value < 0 else ""
-    return f"{sign}{whole[:-places]}.{whole[-places:]}"
+    return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else f"{sign}{digits}"
 
 
 def to_text(tree: Expr, substitute: Substitute = lambda _: None) -> str:
@@ -185,7 +200,7 @@ def _latex_plain(tree: Expr) -> tuple[str, int]:
             return rf"{_latex(left, _PRIMARY)}^{{{_latex(right, 0)}}}", 9
         case Binary(op, left, right):
             binds = _BINDS[op]
-            return f"{_latex(left, binds)}{_LATEX[op]}{_latex(right, binds + 1)}", binds
+            return f"{_latex(left, binds + (op in _FLAT))}{_LATEX[op]}{_latex(right, binds + 1)}", binds
         case Conditional(then, test, otherwise):
             cases = (
                 rf"{_latex(then, 0)} & \text{{if }} {_latex(test, 0)} \\ {_latex(otherwise, 0)} & \text{{otherwise}}"
@@ -205,12 +220,15 @@ def _latex_call(function: str, parts: list[str]) -> str:
     if function in _LATEX_ROUND:
         left, right = _LATEX_ROUND[function]
         return rf"\left{left} {', '.join(parts)} \right{right}"
-    if function == "ceil_div":
+    if function == "ceil_div" and len(parts) == 2:
         return rf"\left\lceil \frac{{{parts[0]}}}{{{parts[1]}}} \right\rceil"
-    if function == "sqrt":
+    if function == "sqrt" and parts:
         return rf"\sqrt{{{parts[0]}}}"
     return rf"\mathrm{{{_escape(function)}}}\left({', '.join(parts)}\right)"
 
 
+_ESCAPES = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+
+
 def _escape(text: str) -> str:
-    return "".join(rf"\{c}" if c in "_#$%&{}" else c for c in text)
+    return "".join(_ESCAPES.get(c, rf"\{c}" if c in "_#$%&{}" else c) for c in text)

@@ -177,7 +177,8 @@ class _Checker:
         raise TypeError(tree)
 
     def _clash(self, message: str, *parts: tuple[Expr, Type]) -> Type:
-        plain = any(isinstance(part, Number) and part.unit is None for part, _ in parts)
+        numeric = all(found.kind in _NUMERIC for _, found in parts)
+        plain = numeric and any(isinstance(part, Number) and part.unit is None for part, _ in parts)
         hint = "a number of bytes is written with its unit: 4 B" if plain else ""
         return self._fault("unit-clash", message, *((part.span, str(found)) for part, found in parts), hints=(hint,))
 
@@ -273,7 +274,9 @@ class _Checker:
             hint = nearest(tree.function, FUNCTIONS) or f"there are: {', '.join(FUNCTIONS)}"
             return self._fault("unknown-function", f"no function {tree.function}", (tree.span, ""), hints=(hint,))
         if not function.least <= len(types) <= function.most:
-            wanted = f"{function.least}" if function.least == function.most else f"at least {function.least}"
+            wanted = f"{function.least}"
+            if function.least != function.most:
+                wanted = f"at least {wanted}" if len(types) < function.least else f"at most {function.most}"
             message = f"{tree.function} takes {wanted}, found {len(types)}"
             return self._fault("wrong-arguments", message, (tree.span, ""))
         result = function.result(types)

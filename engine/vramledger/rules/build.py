@@ -168,7 +168,8 @@ class Builder:
                 self._fault(problem("per-syntax", f"{written.text!r} names no rows", written.place, hint))
         kind, unit = self.type_of(node)
         stated = bool(node.get("unit") or node.get("type"))
-        declared = Declaration(name.text, text_of(node.get("says")), kind, unit, name.place) if stated else None
+        says = text_of(node.get("says"))
+        declared = Declaration(name.text, says, kind, unit, name.place, by_rule=True) if stated else None
         overrides = node.get("overrides")
         if isinstance(overrides, Scalar) and overrides.text not in ("true", "false", name.text):
             message = f"the rule for {name.text} says that it overrides {overrides.text}"

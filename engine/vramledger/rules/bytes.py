@@ -33,7 +33,7 @@ def decode_text(content: bytes, path: str) -> tuple[str, Problem | None]:
     except UnicodeDecodeError as fault:
         before = content[: fault.start]
         line = before.count(b"\n") + 1
-        column = len(before) - (before.rfind(b"\n") + 1) + 1
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8")) + 1
         place = Place(path, line, column)
         return "", problem("not-utf-8", f"byte 0x{content[fault.start]:02x} is not UTF-8 text", place)
     return text, None

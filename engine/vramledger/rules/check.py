@@ -24,13 +24,16 @@ class World:
         self.tables: list[Table] = [*ruleset.tables]
         self.fills: list[tuple[str, Fill]] = []
         self.notices: list[Notice] = [*ruleset.notices]
+        self.clashes: list[tuple[Declaration, Declaration]] = []
         for entry in entries:
             self.rules += [*entry.rules, *field_rules(ruleset.kinds[entry.kind], entry)]
             self.tables += entry.tables
             self.fills += entry.fills
             self.notices += entry.notices
             for declared in entry.declarations:
-                self.declarations.setdefault(declared.name, declared)
+                first = self.declarations.setdefault(declared.name, declared)
+                if first.type != declared.type and first.type.kind != "any":
+                    self.clashes.append((declared, first))
         for rule in self.rules:
             if rule.name not in self.declarations:
                 self.declarations[rule.name] = Declaration(rule.name, rule.says, Type("number"), "", rule.place)
@@ -134,6 +137,10 @@ def check_rules(ruleset: RuleSet) -> list[Problem]:
     for declared in world.declarations.values():
         if declared.default is not None:
             problems += _expect(world, declared.default, declared.scope, {}, declared.type)
+    for declared, first in world.clashes:
+        also = (Label(first.place, f"{first.type} here"),)
+        message = f"{declared.name} is {declared.type} here"
+        problems.append(problem("unit-clash", message, declared.place, also=also))
     problems += _conflicts(world)
     problems += cycles(ruleset, world.type_of, entries)
     problems += later_stages(ruleset)

@@ -13,7 +13,7 @@ from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
 
 def read_documents(files: Iterable[File]) -> tuple[list[Document], list[Problem]]:
     """The documents of the files, and what is wrong with their text."""
-    documents: list[Document] = []
+    found: list[tuple[tuple[str, str, bytes], Document]] = []
     problems: list[Problem] = []
     for file in files:
         text, fault = decode_text(file.content, file.path)
@@ -26,12 +26,13 @@ def read_documents(files: Iterable[File]) -> tuple[list[Document], list[Problem]
             if not trees and not faults:
                 problems.append(problem("empty-file", "a spec file that says nothing", Place(file.path, 1, 1)))
         for tree in trees:
-            found = document(tree, file)
-            if isinstance(found, Problem):
-                problems.append(found)
+            made = document(tree, file)
+            if isinstance(made, Problem):
+                problems.append(made)
             else:
-                documents.append(found)
-    return documents, problems
+                found.append(((made.head, made.name, file.content), made))
+    # in the order of what they say, so that files may be renamed and moved
+    return [made for _, made in sorted(found, key=lambda pair: pair[0])], problems
 
 
 def document(tree: Node, file: File) -> Document | Problem:

@@ -179,6 +179,16 @@ class RuleSet:
                 message = f"{document.head!r} is no kind of spec"
                 self.problems.append(problem("unknown-kind", message, document.place, hint))
         self._check_aliases()
+        self._announce()
+
+    def _announce(self) -> None:
+        """Says which bundled rules and tables a user's own stages override."""
+        groups: tuple[tuple[str, list[Any]], ...] = (("rule for", self.rules), ("table", self.tables))
+        for word, listed in groups:
+            for made in (one for one in listed if one.layer == USER and one.overrides):
+                beaten = [str(other.place) for other in listed if other.name == made.name and other.layer != USER]
+                over = f" the one of {', '.join(beaten)}" if beaten else ""
+                self.announcements.append(f"the {word} {made.name} of {made.place} overrides{over}")
 
     def _add_kind(self, document: Document) -> None:
         builder = Builder(self.reader, f"kind {document.name}", STANDARD)
@@ -212,7 +222,7 @@ class RuleSet:
         known = self._documents.setdefault(document.head, {})
         before = known.get(document.name)
         if before is not None:
-            if text_of(document.tree().get("overrides")) != "true":
+            if text_of(document.tree().get("overrides")) != "true" or before.user:
                 hint = "say `overrides: true` in the one that shall win, or give it another name"
                 self._twice(f"{document.head} {document.name}", document.place, before.place, hint)
                 return
@@ -234,6 +244,8 @@ class RuleSet:
 
     def _declare(self, declaration: Declaration) -> None:
         before = self.declarations.get(declaration.name)
+        if before is not None and declaration.by_rule and before.type == declaration.type:
+            return
         if before is not None and before.place != declaration.place:
             self._twice(f"the quantity {declaration.name}", declaration.place, before.place)
             return

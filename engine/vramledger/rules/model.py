@@ -65,6 +65,7 @@ class Declaration(NamedTuple):
     minimum: int | None = None
     below: int | None = None
     missing: str = ""  # what to do about a value that nothing gives
+    by_rule: bool = False  # whether a rule says it of its own quantity, which others may say again
 
 
 class Case(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from vramledger.problems import Label, Place, Problem, problem
@@ -19,16 +20,21 @@ def read_yaml(text: str, path: str) -> tuple[list[Node], list[Problem]]:
     import yaml
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    text = text.replace("\r\n", "\n")
     builder = _Builder(path, text)
     try:
+        text.encode()
         for event in yaml.parse(text, Loader=loader):
             builder.take(event)
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark or fault.context_mark
         place = Place(path, mark.line + 1, mark.column + 1) if mark else Place(path)
-        hint = "indent with spaces, never with tabs" if "'\\t'" in str(fault.problem) else ""
         what = fault.problem or fault.context or "not YAML"
+        tab = "tab" in what or "'\\t'" in what or (mark is not None and builder.character(mark) == "\t")
+        hint = "indent with spaces, never with tabs" if tab else ""
         builder.problems.append(problem("yaml-syntax", what, place, hint))
+    except UnicodeEncodeError as fault:
+        builder.problems.append(problem("yaml-syntax", "half of a surrogate pair", _place_of(text, path, fault.start)))
     except yaml.YAMLError as fault:
         builder.problems.append(_unreadable(fault, text, path))
     except _Stop:
@@ -39,12 +45,16 @@ def read_yaml(text: str, path: str) -> tuple[list[Node], list[Problem]]:
 
 
 def _unreadable(fault: Any, text: str, path: str) -> Problem:
+    """A character that YAML does not allow; the reader in C counts bytes."""
     at = getattr(fault, "position", None)
-    reason = getattr(fault, "reason", "not YAML")
-    if not isinstance(at, int) or at > len(text):
-        return problem("yaml-syntax", str(reason), Place(path))
-    line = text.count("\n", 0, at) + 1
-    return problem("yaml-syntax", str(reason), Place(path, line, at - text.rfind("\n", 0, at)))
+    reason = str(getattr(fault, "reason", "not YAML"))
+    if not isinstance(at, int):
+        return problem("yaml-syntax", reason, Place(path))
+    return problem("yaml-syntax", reason, _place_of(text, path, len(text.encode()[:at].decode(errors="ignore"))))
+
+
+def _place_of(text: str, path: str, offset: int) -> Place:
+    return Place(path, text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
 
 
 class _Stop(Exception):
@@ -61,6 +71,17 @@ class _Builder:
         self.problems: list[Problem] = []
         self._open: list[tuple[list[Any], Place, bool, bool]] = []  # items, place, is mapping, is flow
         self._count = 0
+        self._lines: list[str] = []
+
+    def lines(self) -> list[str]:
+        """The text's lines, split once."""
+        self._lines = self._lines or self.text.split("\n")
+        return self._lines
+
+    def character(self, mark: Mark) -> str:
+        """The character at a mark."""
+        line = self.lines()[mark.line] if mark.line < len(self.lines()) else ""
+        return line[mark.column : mark.column + 1]
 
     def take(self, event: Any) -> None:
         name = type(event).__name__
@@ -102,16 +123,13 @@ class _Builder:
         value: str = event.value
         line, column = start.line + 1, start.column + 1
         if style in ("|", ">"):
-            lines = self.text.split("\n")[start.line + 1 : event.end_mark.line + 1]
-            indent = next((len(found) - len(found.lstrip(" ")) for found in lines if found.strip()), 0)
-            marks, offset = [], 0
-            for number, part in enumerate(value.split("\n")):
-                marks.append((offset, line + 1 + number, indent + 1))
-                offset += len(part) + 1
-            return Scalar(value.rstrip("\n"), style, tuple(marks), self.path)
-        if event.end_mark.line == start.line:
+            rows = self.lines()[start.line + 1 : event.end_mark.line + 1]
+            marks = _block_marks(value, rows, line + 1)
+            return Scalar(value.rstrip("\n"), style, marks, self.path)
+        raw = self.text[start.index + bool(style) : event.end_mark.index - bool(style)]
+        if raw == value:
             return Scalar(value, style, ((0, line, column + bool(style)),), self.path)
-        return Scalar(value, style, _folded_marks(self.text, event, bool(style)), self.path)
+        return Scalar(value, style, _flow_marks(raw, style, line, column + bool(style)), self.path)
 
     def _mapping(self, items: list[Any], place: Place, is_flow: bool) -> Mapping:
         pairs: list[tuple[Scalar, Node]] = []
@@ -133,15 +151,44 @@ class _Builder:
         return Mapping(tuple(pairs), place)
 
 
-def _folded_marks(text: str, event: Any, quoted: bool) -> tuple[tuple[int, int, int], ...]:
-    """Where the lines of a scalar written over several lines begin; YAML joins them with one space."""
-    start, end = event.start_mark, event.end_mark
-    raw = text[start.index : end.index].split("\n")
-    marks, offset = [(0, start.line + 1, start.column + 1 + quoted)], len(raw[0].rstrip()) - quoted
-    for number, part in enumerate(raw[1:], 1):
-        if not part.strip():
-            continue
-        offset += 1
-        marks.append((offset, start.line + 1 + number, len(part) - len(part.lstrip()) + 1))
-        offset += len(part.strip())
+def _block_marks(value: str, rows: list[str], line: int) -> tuple[tuple[int, int, int], ...]:
+    """Where the lines of a block scalar begin: each stands in the file behind the same indent."""
+    parts = value.split("\n")
+    pairs = zip(parts, rows, strict=False)
+    indent = next((len(row) - len(part) for part, row in pairs if part.strip() and row.endswith(part)), 0)
+    marks, offset = [], 0
+    for number, part in enumerate(parts):
+        marks.append((offset, line + number, indent + 1))
+        offset += len(part) + 1
+    return tuple(marks)
+
+
+# What stands for something else in a plain or quoted scalar: doubled quotes, escapes, breaks with the blanks around.
+_UNEVEN = {
+    "": re.compile(r"[ \t]*\n(?:[ \t]*\n)*[ \t]*"),
+    "'": re.compile(r"\'\'|[ \t]*\n(?:[ \t]*\n)*[ \t]*"),
+    '"': re.compile(
+        r"\\\n(?:[ \t]*\n)*[ \t]*|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}|\\."
+        r"|[ \t]*\n(?:[ \t]*\n)*[ \t]*"
+    ),
+}
+
+
+def _flow_marks(raw: str, style: str, line: int, column: int) -> tuple[tuple[int, int, int], ...]:
+    """Where each even stretch of a plain or quoted scalar begins: in its value, and in the file."""
+    marks = [(0, line, column)]
+    offset = position = 0
+    for match in _UNEVEN[style].finditer(raw):
+        text = match[0]
+        breaks = text.count("\n")
+        offset += match.start() - position
+        column += match.start() - position
+        if text.startswith("\\\n"):
+            offset += breaks - 1
+        else:
+            offset += max(1, breaks - 1)
+        line += breaks
+        column = len(text) - text.rfind("\n") if breaks else column + len(text)
+        position = match.end()
+        marks.append((offset, line, column))
     return tuple(marks)

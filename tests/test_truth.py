@@ -1,0 +1,47 @@
+"""What real PyTorch code holds, to the byte: parameters, adapters, optimizer state, caches, what is saved for backward."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vramledger.api import evaluate_with
+from vramledger.rules.open import open_rules
+
+DATA = Path(__file__).parent / "data"
+ABOUT, *ROWS = [json.loads(line) for line in (DATA / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
+RULES = open_rules()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row["id"] for row in ROWS])
+def test_every_counted_byte(row: dict[str, Any]) -> None:
+    ledger = evaluate_with(RULES, row["scenario"], base=DATA)
+    found = [ledger[name] for name in row["quantities"]]
+    assert all(type(value) is int for value in found)
+    assert sum(found) == row["value"]
+
+
+def test_every_kind_of_figure_is_covered() -> None:
+    counts: dict[str, int] = {}
+    for row in ROWS:
+        kind = row["id"].partition("/")[0]
+        counts[kind] = counts.get(kind, 0) + 1
+    assert counts == {"params": 22, "lora": 32, "optimizer": 62, "kv": 7, "activation": 54}
+    assert len({row["id"] for row in ROWS}) == len(ROWS)
+    assert "PyTorch 2.13.0" in ABOUT["about"]
+
+
+def test_a_config_and_the_model_of_that_name_agree() -> None:
+    """The bundled models say what the published config.json says."""
+    for path in sorted((DATA / "configs").glob("*.json")):
+        for task in ("training", "inference"):
+            answers = [
+                evaluate_with(RULES, {"model": model, "task": task})
+                for model in (path.stem, {"huggingface": str(path)})
+            ]
+            names = ("parameters.count", "saved.bytes", "kv_cache.bytes", "allocated.bytes", "total.bytes")
+            first, second = ([ledger[name] for name in names] for ledger in answers)
+            assert first == second, (path.stem, task)
