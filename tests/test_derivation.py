@@ -101,7 +101,10 @@ def test_optimizer_state_is_followed_to_one_tensor() -> None:
     # q_proj of 32 layers, 4096 x 4096, the first of two moments in bf16
     row = next(row for row in over.steps if row.name == "q_proj / weight / exp_avg")
     assert (row.substituted, row.value) == ("33554432 B * 32", 4096 * 4096 * 2 * 32)
-    assert [below.name for below in row.steps] == ["q_proj / weight / exp_avg.bytes", "q_proj / weight / exp_avg.copies"]
+    assert [below.name for below in row.steps] == [
+        "q_proj / weight / exp_avg.bytes",
+        "q_proj / weight / exp_avg.copies",
+    ]
     one = row.steps[0]
     assert one.formula == "ceil(s.elements * s.bits * 1 bit)"
     assert one.substituted == "ceil(16777216 * 16 * 1 bit)"
@@ -219,19 +222,27 @@ def test_an_overridden_rule_shows_what_it_beat() -> None:
     assert step.why.startswith("the rule of convention llama-7b-thread")
     (beaten,) = step.overrode
     assert re.fullmatch(r"stage optimizer \(specs/stages/optimizer\.yaml:\d+:\d+\)", beaten)
-    assert f"overrides {beaten}" in str(evaluate({**ADAMW, "convention": "llama-7b-thread"}).derivation("optimizer.bytes"))
+    assert f"overrides {beaten}" in str(
+        evaluate({**ADAMW, "convention": "llama-7b-thread"}).derivation("optimizer.bytes")
+    )
 
 
 def test_a_chain_of_overrides_is_shown_strongest_first(tmp_path: Path) -> None:
     text = "stage: ours\nrules:\n  total.bytes:\n    overrides: true\n    formula: 1 GB\n"
     (tmp_path / "ours.yaml").write_text(text, encoding="utf-8")
     scenario = {**ADAMW, "convention": "rule-of-thumb"}
-    assert [beaten.split(" (")[0] for beaten in evaluate(scenario, specs=[tmp_path]).derivation("total.bytes").step.overrode] == [
+    assert [
+        beaten.split(" (")[0] for beaten in evaluate(scenario, specs=[tmp_path]).derivation("total.bytes").step.overrode
+    ] == [
         "convention rule-of-thumb",
         "stage total",
     ]
     fact = evaluate({**scenario, "total.bytes": "2 GB"}, specs=[tmp_path]).derivation("total.bytes").step
-    assert [beaten.split(" (")[0] for beaten in fact.overrode] == ["stage ours", "convention rule-of-thumb", "stage total"]
+    assert [beaten.split(" (")[0] for beaten in fact.overrode] == [
+        "stage ours",
+        "convention rule-of-thumb",
+        "stage total",
+    ]
 
 
 def test_a_fact_beats_the_rules_and_says_so(tmp_path: Path) -> None:
@@ -272,7 +283,9 @@ def test_the_branch_that_was_not_taken_is_absent() -> None:
     derivation = evaluate(ADAMW).derivation("optimizer.bytes")
     names = {step.name for step in steps(derivation.step)}
     assert "adapter.precision" not in names  # bits of a tensor that no adapter brings
-    text = str(evaluate({**ADAMW, "optimizer": {"name": "adamw", "state_precision": "fp32"}}).derivation("optimizer.bytes"))
+    text = str(
+        evaluate({**ADAMW, "optimizer": {"name": "adamw", "state_precision": "fp32"}}).derivation("optimizer.bytes")
+    )
     assert "= precisions[optimizer.state_precision].bits if" in text
     assert "t.updated_bits" in text
     assert ".updated_bits =" not in text

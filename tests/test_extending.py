@@ -368,7 +368,9 @@ def test_a_removed_module_leaves_no_trace(specs: list[Path]) -> None:
 def test_a_convention_warns_with_its_figures(specs: list[Path]) -> None:
     scenario = {"model": {"parameters": 3e9}, "hardware": "h100-80gb"}
     ledger = evaluate(scenario, convention="leaflet", specs=specs)
-    assert [said for said in ledger.warnings if not said.startswith(BARE)] == ["the leaflet counts gradients twice, 12 GB where 6 GB are needed"]
+    assert [said for said in ledger.warnings if not said.startswith(BARE)] == [
+        "the leaflet counts gradients twice, 12 GB where 6 GB are needed"
+    ]
     assert ledger.stamp["convention"] == "leaflet"
     assert evaluate({**scenario, "task": "inference"}, convention="leaflet", specs=specs)["gradients.bytes"] == (
         NotApplicable('task == "training" does not hold (task is "inference")')
@@ -416,7 +418,10 @@ def test_a_kind_checks_what_is_given(specs: list[Path]) -> None:
 
 
 def test_a_kind_extends_entries_by_row(specs: list[Path]) -> None:
-    folder(specs[0] / "more", "probe: wide\nextends: outputs\nwidth: 8 B\nbuffers:\n  input:\n    elements: m.in_features\n")
+    folder(
+        specs[0] / "more",
+        "probe: wide\nextends: outputs\nwidth: 8 B\nbuffers:\n  input:\n    elements: m.in_features\n",
+    )
     # the parent's row and its own: outputs 512, inputs 6 * 64 + 128 = 512 a layer; one token of 8 bytes
     scenario = {"model": SMALL, "batch": {"size": 1, "sequence_length": 1}, "probe": "wide"}
     assert evaluate(scenario, specs=specs)["probe.bytes"] == 2 * (512 + 512) * 8

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vramledger.evaluation import arithmetic as number
-from vramledger.evaluation.arithmetic import Undecided, high, low
+from vramledger.evaluation.arithmetic import Undecided, high, low, root_bounds
 from vramledger.evaluation.residual import MOST_TERMS, Graph, Node
 from vramledger.evaluation.scalar import compile_scalar
 from vramledger.evaluation.values import Range, Verdict, exact
@@ -84,19 +84,24 @@ def facts_of(graph):
     return {name: graph.fact(name, whole, positive) for name, (whole, positive, _) in FACTS.items()}
 
 
-def specialised(work, vector):
-    """The residual of work, and its value: where a test on the facts decides the shape, that of these facts."""
+def resolved(build, vector):
+    """What `build` makes of the facts of a graph, and its ends' values; where a test decides, as these facts do."""
     assumed = {}
     while True:
         graph = Graph(dict(assumed))
         try:
-            residual = worked(work, facts_of(graph))
+            residual = build(facts_of(graph))
         except Undecided as open_test:
             key = open_test.test.key
             assert key not in assumed
             assumed[key] = bool(compile_scalar(graph, [open_test.test], NAMES)(*vector)[0])
         else:
-            return residual, compile_scalar(graph, [residual], NAMES)(*vector)[0]
+            return residual, compile_scalar(graph, [low(residual), high(residual)], NAMES)(*vector)
+
+
+def specialised(work, vector):
+    residual, (value, _) = resolved(lambda facts: worked(work, facts), vector)
+    return residual, value
 
 
 def outcome(function, *arguments):
@@ -228,25 +233,31 @@ def test_both_forms_fail_together(work, vector):
     assert (direct is ZeroDivisionError) == (found is ZeroDivisionError)
 
 
+@pytest.mark.parametrize("root", [number.square_root, number.decided_root])
 @settings(max_examples=100, deadline=None)
-@given(works, vectors)
-def test_square_roots_of_residuals(work, vector):
-    direct = outcome(lambda: number.square_root(worked(work, dict(zip(NAMES, vector, strict=True)))))
-    found = outcome(specialised, work, vector)
-    if isinstance(direct, type) or isinstance(found, type):
+@given(work=works, vector=vectors)
+def test_square_roots_of_residuals(root, work, vector):
+    direct = outcome(lambda: root(worked(work, dict(zip(NAMES, vector, strict=True)))))
+    found = outcome(resolved, lambda facts: root(worked(work, facts)), vector)
+    if isinstance(direct, type):
+        assert found is direct
         return
-    graph = Graph()
-    root = number.square_root(graph.fact("x", whole=False, positive=False))
-    assert isinstance(root, Range)
-    bounds = compile_scalar(graph, [root.low, root.high], ["x"])(found[1])
-    assert bounds == (low(direct), high(direct))
+    assert found[1] == (low(direct), high(direct))
+    if root is number.decided_root:
+        assert isinstance(found[0], Range) == isinstance(direct, Range)
 
 
-def test_roots_of_negative_facts_fail():
-    graph = Graph()
-    root = number.square_root(graph.fact("x", whole=False, positive=False))
-    with pytest.raises(ValueError, match="negative"):
-        compile_scalar(graph, [root.low], ["x"])(-1)
+@pytest.mark.parametrize(
+    ("a", "ends"), [(0, (0, 0)), (9, (3, 3)), (2, None), (-1, ValueError), (Fraction(4, 9), (Fraction(2, 3),) * 2)]
+)
+def test_the_root_of_a_fact(a, ends):
+    found = outcome(resolved, lambda facts: number.square_root(facts["d"]), (0, 0, 0, a, 0))
+    if ends is ValueError:
+        assert found is ends
+    elif ends is None:
+        assert found[1] == root_bounds(a)
+    else:
+        assert found[1] == ends
 
 
 @settings(max_examples=100, deadline=None)
@@ -282,13 +293,18 @@ def test_equal_polynomials_are_one_atom_of_further_work():
 
 def test_an_atom_is_computed_once():
     graph = Graph()
-    roots = [number.square_root(graph.fact("x", whole=True, positive=True)) for _ in range(3)]
-    total = reduce(number.add, roots)
-    calls = []
-    run = compile_scalar(graph, [total.low, total.low], ["x"])
-    run.__globals__["_root"] = lambda value: calls.append(value) or (value, value)
-    assert run(9) == (27, 27)
-    assert calls == [9]
+    a = graph.fact("a", whole=True, positive=True)
+    seen = []
+
+    class Seen(int):
+        def __floordiv__(self, other):
+            seen.append(other)
+            return int(self) // other
+
+    eighths = number.floor_divide(a, 8)
+    run = compile_scalar(graph, [eighths, number.multiply(eighths, eighths), number.maximum([eighths, 3])], ["a"])
+    assert run(Seen(17)) == (2, 4, 3)
+    assert seen == [8]
 
 
 def test_a_test_that_is_assumed_is_answered():

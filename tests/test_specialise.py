@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, assume, given, note, settings
+from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from vramledger import Problems
@@ -128,7 +128,9 @@ def numbers(draw: st.DrawFn, shape: dict[str, Any]) -> dict[str, Any]:
     if shape["serving"] and not shape["training"]:
         scenario["serving"] = {name: value for name, value in serving.items() if name in shape["serving"]}
     for name, form in shape["facts"].items():
-        if (name == "optimizer.bytes" and not shape["training"]) or (name == "hardware.usable" and not shape["hardware"]):
+        if (name == "optimizer.bytes" and not shape["training"]) or (
+            name == "hardware.usable" and not shape["hardware"]
+        ):
             continue
         if form == "one":
             scenario[name] = draw(sizes)
@@ -147,11 +149,7 @@ def models(draw: st.DrawFn, shape: dict[str, Any]) -> Any:
         return {"parameters": draw(st.integers(0, 10**12))}
     if kind == "tensors":
         # what the optimizer sees are rows of one list, which is part of the shape
-        return {
-            "tensors": [
-                {"name": f"t{n}", "shape": [3, 64, 4096][:ndim]} for n, ndim in enumerate(shape["ndims"])
-            ]
-        }
+        return {"tensors": [{"name": f"t{n}", "shape": [3, 64, 4096][:ndim]} for n, ndim in enumerate(shape["ndims"])]}
     groups, kv = draw(st.integers(1, 4)), draw(st.integers(1, 4))
     model = {
         "architecture": kind,
@@ -212,11 +210,7 @@ def test_a_plan_gives_what_the_interpreter_gives(data: st.DataObject) -> None:
     shape = data.draw(shapes())
     first, second = data.draw(numbers(shape)), data.draw(numbers(shape))
     note(f"{shape['convention']}\n{first}\n{second}")
-    try:
-        one, two = read(first, shape["convention"]), read(second, shape["convention"])
-    except Problems as problems:
-        assert {found.code for found in problems.problems} == {"out-of-bounds"}
-        assume(False)
+    one, two = (read(scenario, shape["convention"]) for scenario in (first, second))
     assert len(vector_of(one.facts)) == len(varying(one.facts))
     plan = Plan(one.program, one.facts, targets(one))
     agree(plan, one)
@@ -275,10 +269,20 @@ WALKS: list[tuple[str, dict[str, Any], str, list[Any]]] = [
         [50, 100, 101, 4096, 1],
     ),
     ("what fits", {"model": "llama-3-8b", "hardware": "h100-80gb", "task": "inference"}, "batch.size", [1, 4000, 300]),
-    ("a range that straddles", {"model": INLINE, "hardware": "t4"}, "activations.bytes", [(0, 5), (0, 10**11), (10**11, 10**12)]),
+    (
+        "a range that straddles",
+        {"model": INLINE, "hardware": "t4"},
+        "activations.bytes",
+        [(0, 5), (0, 10**11), (10**11, 10**12)],
+    ),
     ("a range of no width", {"model": INLINE}, "overhead.bytes", [(5, 5), (4, 5), (0, 0)]),
     ("layers that are copies", {"model": INLINE}, "model.num_hidden_layers", [2, 1, 0, 1, 32]),
-    ("a group that divides", {"model": INLINE, "quantization": "gptq", "adapter": "lora"}, "model.intermediate_size", [128, 129, 1]),
+    (
+        "a group that divides",
+        {"model": INLINE, "quantization": "gptq", "adapter": "lora"},
+        "model.intermediate_size",
+        [128, 129, 1],
+    ),
 ]
 
 
@@ -290,7 +294,9 @@ def with_number(scenario: dict[str, Any], name: str, value: Any) -> dict[str, An
     return {**scenario, name: value}
 
 
-@pytest.mark.parametrize(("scenario", "name", "numbers_"), [walk[1:] for walk in WALKS], ids=[walk[0] for walk in WALKS])
+@pytest.mark.parametrize(
+    ("scenario", "name", "numbers_"), [walk[1:] for walk in WALKS], ids=[walk[0] for walk in WALKS]
+)
 def test_one_plan_serves_every_number(scenario: dict[str, Any], name: str, numbers_: list[Any]) -> None:
     steps = [read(with_number(scenario, name, value)) for value in numbers_]
     for start in steps[:2]:  # whichever side of the threshold the plan was made on
@@ -312,7 +318,7 @@ def test_a_fork_is_followed_in_both_directions() -> None:
     """The rows of adamw-8bit depend on the size of each tensor; a text chosen by a number cannot be left open."""
     scenario = {"model": INLINE, "precision": "fp32"}
     steps = [read(with_number(scenario, "model.num_key_value_heads", heads)) for heads in (2, 4)]
-    assert [interpreted(step, "saved.bytes") for step in steps][0] != interpreted(steps[1], "saved.bytes")
+    assert interpreted(steps[0], "saved.bytes") != interpreted(steps[1], "saved.bytes")
     plan = Plan(steps[0].program, steps[0].facts, targets(steps[0]))
     root = plan._root
     assert isinstance(root, Fork)
@@ -328,10 +334,8 @@ def test_a_fork_is_followed_in_both_directions() -> None:
 
 def test_kernels_differ_across_the_fork() -> None:
     scenario = {"model": INLINE, "precision": "fp32"}
-    kernels = {heads: Ledger(*found[:2])["attention.kernel"] for heads, found in (
-        (heads, read(with_number(scenario, "model.num_key_value_heads", heads))) for heads in (2, 4)
-    )}
-    assert kernels == {2: "eager", 4: "fused"}
+    steps = [read(with_number(scenario, "model.num_key_value_heads", heads)) for heads in (2, 4)]
+    assert [interpreted(step, "attention.kernel") for step in steps] == ["eager", "fused"]
 
 
 def test_bounds_hold_in_a_plan() -> None:

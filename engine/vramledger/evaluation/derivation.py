@@ -17,7 +17,7 @@ from vramledger.evaluation.frame import Fault, Frame, Resolution
 from vramledger.evaluation.interpret import as_test, evaluate, full_name, kept_rows
 from vramledger.evaluation.show import both, is_bytes, show
 from vramledger.evaluation.tables import CatalogRow, Row
-from vramledger.evaluation.values import NotApplicable, as_json, public
+from vramledger.evaluation.values import NotApplicable, Range, as_json, exact, public
 from vramledger.language.printing import numeral, to_latex, to_text
 from vramledger.language.syntax import Aggregate, Binary, Call, Conditional, Expr, Field, Index, Name, children
 from vramledger.rules.model import Scope
@@ -297,22 +297,25 @@ class _Maker:
             if not isinstance(part, Name | Aggregate | Index | Field):
                 return None
             try:
-                value = public(evaluate(self.ev, part, frame, tolerant=True))
+                value = evaluate(self.ev, part, frame, tolerant=True)
             except Fault:
                 return None
-            return self._literal(value, part, frame)
+            return self._literal(value, "B" if self._in_bytes(part, frame) else "")
 
         return to_text(tree, value_of)
 
-    def _literal(self, value: Any, part: Expr, frame: Frame) -> str:
+    def _literal(self, value: Any, unit: str) -> str:
+        """A value as it may stand in a formula, whatever binds around it."""
         if isinstance(value, NotApplicable):
             return "n/a"
+        if isinstance(value, Range):
+            return f"({self._literal(value.low, unit)} .. {self._literal(value.high, unit)})"
         if isinstance(value, bool):
             return str(value).lower()
         if isinstance(value, int | Fraction):
-            return f"{numeral(value)} B" if self._in_bytes(part, frame) else numeral(value)
-        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], int | Fraction):
-            return f"({' .. '.join(self._literal(end, part, frame) for end in value)})"
+            text = numeral(exact(value))
+            text = f"({text})" if value < 0 or "/" in text else text
+            return f"{text} * 1 {unit}" if unit and text.startswith("(") else f"{text} {unit}".rstrip()
         return f'"{value}"' if isinstance(value, str) else brief(value)
 
     def _in_bytes(self, part: Expr, frame: Frame) -> bool:

@@ -14,7 +14,7 @@ from vramledger.evaluation.interpret import as_test, attempt, decided, evaluate
 from vramledger.evaluation.residual import Node
 from vramledger.evaluation.values import NotApplicable, Range
 from vramledger.language.printing import to_text
-from vramledger.language.syntax import Name, walk
+from vramledger.language.syntax import Conditional, Name, walk
 from vramledger.problems import Label, nearest, problem
 from vramledger.rules.model import Case, Declaration, Formula, Rule
 
@@ -165,9 +165,16 @@ def cases(ev: Evaluation, rule: Rule, rows: Mapping[str, Any] = NO_ROWS, start: 
         if test is False:
             continue
         then = attempt(ev, case.formula.tree, frame, test)
-        otherwise, _ = cases(ev, rule, rows, position + 1)
-        return number.choose(test, then, otherwise), case
+        otherwise, last = cases(ev, rule, rows, position + 1)
+        return number.choose(test, then, otherwise), case if last is None else _open(case, last)
     return NotApplicable(f"no case of {rule.name} holds"), None
+
+
+def _open(case: Case, last: Case) -> Case:
+    """Two cases between which a test does not decide, as one formula."""
+    assert case.when is not None
+    tree = Conditional(case.formula.tree, case.when.tree, last.formula.tree)
+    return Case(None, Formula(case.formula.scalar, tree, text=to_text(tree)), case.says)
 
 
 def refuse(declared: Declaration, value: Any) -> None:

@@ -19,8 +19,8 @@ def show(value: Any, unit: str = "") -> str:
         return "undecided"
     if isinstance(value, int | Fraction):
         return in_bytes(value) if is_bytes(unit) else f"{plain(value)}{f' {unit}' if unit else ''}"
-    if isinstance(value, tuple):
-        return ", ".join(show(item) for item in value)
+    if isinstance(value, list):
+        return f"[{', '.join(show(item) for item in value)}]"
     return str(value)
 
 

@@ -90,11 +90,13 @@ def exact(value: Any) -> Any:
 
 
 def public(value: Any) -> Any:
-    """A value as users hold it: int, Fraction, (low, high), bool, str, NotApplicable; None where undecided."""
+    """A value as users hold it: int, Fraction, (low, high), bool, str, list, NotApplicable; None where undecided."""
     if isinstance(value, Range):
         return (exact(value.low), exact(value.high))
     if isinstance(value, Verdict):
         return None
+    if isinstance(value, tuple):
+        return list(value)
     return exact(value)
 
 
@@ -102,7 +104,7 @@ def as_json(value: Any) -> Any:
     """An exact value as JSON: integers as they are, quotients as text, ranges as pairs."""
     if isinstance(value, Fraction):
         return str(value)
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return [as_json(item) for item in value]
     if isinstance(value, NotApplicable):
         return {"not_applicable": value.reason}

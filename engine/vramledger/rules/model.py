@@ -25,16 +25,13 @@ class Scope(NamedTuple):
 class Formula:
     """A formula in a file: its text, its tree, and the place of each of its parts."""
 
-    __slots__ = ("_shift", "_tree", "scalar")
+    __slots__ = ("_shift", "_tree", "scalar", "text")
 
-    def __init__(self, scalar: Scalar, tree: Any, shift: int = 0) -> None:
+    def __init__(self, scalar: Scalar, tree: Any, shift: int = 0, text: str | None = None) -> None:
         self.scalar = scalar
+        self.text = scalar.text if text is None else text
         self._tree = tree
         self._shift = shift
-
-    @property
-    def text(self) -> str:
-        return self.scalar.text
 
     @property
     def tree(self) -> Expr:
