@@ -234,7 +234,7 @@ USES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
         "a quantization with group scales",
         {"model": SMALL, "task": "inference", "quantization": "grouped"},
-        # a layer: 36,864 / 2 bytes and 576 groups (64+32+32+64+128+128 of 64 inputs, 64 of 128) of 3 bytes; norms 2 * 64 * 2
+        # a layer: 36,864 / 2 bytes; 576 groups (64+32+32+64+128+128 of 64 inputs, 64 of 128) of 3 bytes; norms 256
         # outside: embedding, head and norm in bf16
         {"parameters.bytes": 2 * (18_432 + 3 * 576 + 256) + 2 * (2 * 6400 + 64), "parameters.count": SMALL_COUNT},
     ),
@@ -276,7 +276,7 @@ USES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
         "a model by name",
         {"model": "sandwich-tiny", "optimizer": "halfmoon", "precision": "fp32"},
-        # matrices: momentum and, per layer, rows 64+32+32+64+128+64 and columns 64*5+128; vectors: 1 byte an element more
+        # matrices: momentum and, a layer, rows 64+32+32+64+128+64 and columns 64*5+128; vectors: 1 byte an element more
         {
             "parameters.count": SMALL_COUNT - 16_256,
             "optimizer.bytes": 4 * (SMALL_COUNT - 16_256)
@@ -617,3 +617,40 @@ def test_every_fault_of_a_folder_is_reported_at_once(tmp_path: Path) -> None:
     text = str(caught.value)
     missing = [number for number in range(len(bad)) if f"spec-{number}.yaml:" not in text]
     assert missing == [], text
+
+
+RUNTIME = [
+    "length(config.number)",
+    "1 if config.text else 2",
+    "1 if config.list else 2",
+    "1 if config.number else 2",
+    "config.text + 1",
+    "config.list * 2",
+    "-config.text",
+    "sum(x for x in config.number)",
+    "sum(x for x in config.text)",
+    "sum(x.y for x in config.list)",
+    "max(config.list, 3)",
+    "ceil(config.record)",
+    "config.list[0] + config.record",
+    "first(x for x in config.list if x)",
+    "count(x for x in config.list if not x)",
+    "1 if config.list and config.text else 2",
+    "1 if config.list < 3 else 2",
+    "1 / (config.number - 64)",
+    "config.number ** config.number ** config.number",
+    "sqrt(0 - config.number)",
+    "precisions[config.text].bits",
+    "precisions[config.number].bits",
+]
+
+
+@pytest.mark.parametrize("formula", RUNTIME)
+def test_a_formula_over_a_field_of_the_wrong_type_is_a_problem(tmp_path: Path, formula: str) -> None:
+    """What config.json holds is known only when it is read; a formula that cannot take it says where and what."""
+    text = f"stage: ours\nrules:\n  our.value:\n    formula: |\n      {formula}\n"
+    model = {**SMALL, "number": 64, "text": "many", "list": [1, 2, 3], "record": {"a": 1}}
+    specs = [folder(tmp_path, text)]
+    with pytest.raises(vramledger.Problems) as caught:
+        evaluate({"model": model}, specs=specs)["our.value"]
+    assert "spec-0.yaml:5:" in str(caught.value)

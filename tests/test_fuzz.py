@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vramledger
-from vramledger.inputs.scenario import read_raw, read_scenario
 from vramledger.evaluation.ledger import Ledger
+from vramledger.inputs.raw import read_raw
+from vramledger.inputs.checks import run_examples
+from vramledger.inputs.scenario import read_scenario
 from vramledger.language.parse import FormulaError, parse
 from vramledger.problems import Problems
 from vramledger.rules.open import open_rules
@@ -27,9 +29,11 @@ SPLICES = (
 )  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _no_cache(monkeypatch):
-    monkeypatch.setenv("VRAMLEDGER_CACHE", "off")
+@pytest.fixture(autouse=True, scope="module")
+def _cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VRAMLEDGER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def damaged(text: str, random: Random) -> str:
@@ -74,11 +78,10 @@ def exercise(ledger: Ledger) -> None:
         try:
             ask()
         except Problems as faults:
-            assert faults.problems
             str(faults)
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(40))
 def test_damaged_specs_load_or_tell_why(seed, tmp_path):
     random = Random(seed)
     name = random.choice(FILES)
@@ -91,3 +94,113 @@ def test_damaged_specs_load_or_tell_why(seed, tmp_path):
         exercise(Ledger(read.program, read.facts))
     except Problems as faults:
         assert all(found.labels for found in faults.problems), faults
+
+
+# spec files that load or are refused; whatever they say, a scenario under them has an answer or problems
+ODD = (
+    "kind: scheduler\ndefault: cosine\n",
+    "kind: reader\nreads: true\n---\nreader: any\n",
+    "import: other\ngiven: model.huggingface\n",
+    "import: other\ninto: config\n",
+    "kind: foo\nmatches: {list: xs, fact: config.model_type}\nfields:\n  xs: {type: list}\n---\nfoo: a\nxs: [1, {a: b}]\n",
+    "kind: foo\nmatches: {list: xs, fact: config.model_type}\nfields:\n  xs: {type: list}\n---\nfoo: a\n",
+    "kind: foo\nkey: model\n",
+    "kind: foo\nselector: task\n",
+    "kind: foo\nrest: task\n---\nfoo: a\n",
+    "kind: foo\ncatalog: batch.size\n---\nfoo: a\n",
+    "kind: kind\n",
+    "model: foo\nconfig: {model_type: {a: b}}\n",
+    "stage: mine\nfacts:\n  '': {type: text}\n  if: {default: 3}\n",
+    "stage: mine\ntables:\n  task: {columns: {x: {}}}\n",
+)
+
+
+@pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
+def test_odd_specs_never_trace_back(text, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(text, encoding="utf-8")
+    for scenario in ({"model": "llama-3-8b"}, {"model": "foo"}, {"model": {"huggingface": "."}}):
+        try:
+            exercise(vramledger.evaluate(scenario, specs=[mine], base=tmp_path))
+        except Problems as faults:
+            str(faults)
+
+
+def test_an_odd_tolerance_never_traces_back(tmp_path):
+    example = (
+        "stage: mine\nexamples:\n  - given: {model: llama-3-8b}\n    expect: {parameters.count: 1}\n    tolerance: "
+    )
+    for tolerance in ("abc", "1/0", "nan", "1e999", "", "-1"):
+        mine = tmp_path / "mine.yaml"
+        mine.write_text(f"{example}{tolerance}\n", encoding="utf-8")
+        assert all(not getattr(found, "passed", False) for found in run_examples(open_rules([mine]), "stage mine"))
+
+
+NAMES = {
+    "task": ["training", "inference"],
+    "precision": ["bf16", "fp32", "fp16-mixed", "bf16-master", "fp8", "int4"],
+    "quantization": ["none", "nf4", "nf4-double", "gptq", "bnb-int8"],
+    "optimizer": ["adamw", "adafactor", "sgd", "adamw-8bit", "none"],
+    "adapter": ["none", "lora", {"name": "lora", "rank": 3, "targets": ["q_proj"], "modules_to_save": ["lm_head"]}],
+    "convention": ["standard", "rule-of-thumb", "estimate-article", "surprising-truths"],
+    "hardware": ["t4", "h100-80gb", {"name": "t4", "count": 2}],
+    "checkpointing": ["none", "full"],
+    "attention": ["sdpa", "eager", "flash", "math", "cpu"],
+    "model": [
+        "llama-3-8b",
+        "qwen2.5-0.5b",
+        "mistral-7b-v0.1",
+        {"parameters": 7e9},
+        {"tensors": [{"name": "w", "shape": [2, 3]}, {"name": "b", "shape": [3]}]},
+        {"architecture": "llama", "hidden_size": 64},
+        {},
+    ],
+}
+numbers = st.one_of(
+    st.integers(-2, 10**6),
+    st.sampled_from([10**60, 0.5, float("nan"), float("inf"), 1e308, (1, 4), (4, 1), (0.5, 2.5)]),
+)
+texts = st.one_of(
+    st.sampled_from([*SPLICES, "1e9", "010", "12:30", "1 .. 4", "80 GB", "10 GB .. 30 GB"]), st.text(max_size=8)
+)
+junk = st.recursive(
+    st.one_of(st.none(), st.booleans(), numbers, texts),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "size", "rank", "x"]), inner, max_size=3)
+    ),
+    max_leaves=4,
+)
+QUANTITIES = sorted(open_rules().declarations)
+likely = {name: st.sampled_from(listed) for name, listed in NAMES.items()}
+sizes = st.integers(1, 9000) | st.just((1, 4)) | numbers
+likely["batch"] = st.fixed_dictionaries({}, optional={"size": sizes, "sequence_length": sizes, "accumulation": sizes})
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    base=st.fixed_dictionaries({"model": likely["model"]}, optional={k: v for k, v in likely.items() if k != "model"}),
+    broken=st.dictionaries(
+        st.sampled_from([*NAMES, "batch", "serving", "model", "config", *QUANTITIES]), junk, max_size=2
+    ),
+    breaks=st.booleans(),
+)
+def test_random_scenarios_have_an_answer_or_problems(base, broken, breaks):
+    try:
+        exercise(vramledger.evaluate({**base, **(broken if breaks else {})}))
+    except Problems as faults:
+        str(faults)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.sampled_from([*"()[]{}.,+-*/%<>=!'\"0123456789 \t\n", *SPLICES, "if", "else", "for", "in", "and"]),
+        max_size=25,
+    ).map("".join)
+)
+def test_random_text_is_a_formula_or_a_fault(text):
+    try:
+        parse(text)
+    except FormulaError as fault:
+        str(fault.message)
+    read_yaml(text, "made.yaml")

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from strategies import OPERATORS, formulas
@@ -57,6 +57,10 @@ def test_every_node_prints_inside_every_other():
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 10**30), st.integers(0, 10**9), st.integers(-60, 60))
+@example(1, 1, 60)
+@example(0, 5, -60)
+@example(10**16, 100_000_001, -16)
+@example(10**48, 10**9 + 1, 60)
 def test_every_literal_that_is_read_can_be_printed(whole, after, exponent):
     text = f"{whole}.{after}e{exponent}"
     tree = parse(text)

@@ -1,4 +1,4 @@
-"""Compiled and interpreted are one: a plan gives what the walk over the formulas gives, for all numbers of its shape."""
+"""Compiled and interpreted are one: a plan gives what the walk over the formulas gives, for all its numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from vramledger.api import evaluate_with
 from vramledger.evaluation.ledger import HEADLINES, Ledger
 from vramledger.evaluation.specialise import Fork, Leaf, Plan, varying, vector_of
 from vramledger.evaluation.values import NotApplicable
-from vramledger.inputs.scenario import Scenario, read_raw, read_scenario
+from vramledger.inputs.raw import read_raw
+from vramledger.inputs.scenario import Scenario, read_scenario
 from vramledger.rules.load import RuleSet
 from vramledger.rules.open import open_rules
 
@@ -261,6 +262,12 @@ WALKS: list[tuple[str, dict[str, Any], str, list[Any]]] = [
         [64, 8, 4096, 4, 32, 64],
     ),
     ("attention dropout", {"model": INLINE, "attention": "eager"}, "dropout", [0, Fraction(1, 10), 0]),
+    (
+        "dropout between",
+        {"model": INLINE, "attention": "eager"},
+        "dropout",
+        [(Fraction(1, 10), Fraction(1, 2)), (Fraction(1, 4), Fraction(1, 2)), (0, 1), (0, 0)],
+    ),
     ("fp32 heads in groups", {"model": INLINE, "precision": "fp32"}, "model.num_key_value_heads", [2, 4, 1, 4]),
     (
         "a sliding window",

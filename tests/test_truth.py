@@ -1,4 +1,4 @@
-"""What real PyTorch code holds, to the byte: parameters, adapters, optimizer state, caches, what is saved for backward."""
+"""What real PyTorch code holds, to the byte: parameters, adapters, optimizer state, caches, saved activations."""
 
 from __future__ import annotations
 
