@@ -1,6 +1,6 @@
 """What the engine costs, each figure beside what it is compared with, in one run. Minimum of repeats.
 
-    make bench
+make bench
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from collections.abc import Callable
 from typing import Any
 
 import yaml
+
 from vramledger.api import evaluate_with
 from vramledger.evaluation.ledger import HEADLINES, Ledger
 from vramledger.evaluation.specialise import Plan, vector_of
-from vramledger.inputs.scenario import read_raw, read_scenario
+from vramledger.inputs.raw import read_raw
+from vramledger.inputs.scenario import read_scenario
 from vramledger.locate import folder
 from vramledger.rules import cache
 from vramledger.rules.load import digest, gather
@@ -38,7 +40,7 @@ SCENARIO: dict[str, Any] = {
 }
 
 
-def by_hand(h: int, L: int, a: int, k: int, i: int, V: int, b: int, s: int) -> tuple[Any, ...]:  # noqa: N803, E741
+def by_hand(h: int, L: int, a: int, k: int, i: int, V: int, b: int, s: int) -> tuple[Any, ...]:  # noqa: N803
     """The same formulas as anybody would write them in Python: Llama, bf16, AdamW (foreach), SDPA."""
     d = h // a
     T = b * s  # noqa: N806
@@ -102,7 +104,9 @@ def process(arguments: list[str], environment: dict[str, str], repeats: int) -> 
     """Seconds of a whole process."""
 
     def run() -> None:
-        done = subprocess.run(arguments, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(
+            arguments, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False
+        )
         assert done.returncode in (0, 1), done.stderr.decode()
 
     return best(run, repeats)
@@ -131,7 +135,10 @@ def main() -> None:
     row("evaluate() of a known shape", us(best(lambda: evaluate_with(rules, SCENARIO)["total.bytes"], 9, 200)))
     row("specialising a new shape", ms(best(lambda: Plan(read.program, read.facts, plan.targets), 9)))
     row("interpreting instead", ms(best(lambda: interpret(read), 9)))
-    row("a full derivation of the total", ms(best(lambda: Ledger(read.program, read.facts).derivation("total.bytes"), 5)))
+    row(
+        "a full derivation of the total",
+        ms(best(lambda: Ledger(read.program, read.facts).derivation("total.bytes"), 5)),
+    )
     core()
     commands()
 

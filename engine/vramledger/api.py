@@ -8,7 +8,8 @@ from typing import Any
 
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.ledger import HEADLINES, Ledger
-from vramledger.inputs.scenario import read_raw, read_scenario
+from vramledger.inputs.raw import read_raw
+from vramledger.inputs.scenario import read_scenario
 from vramledger.rules.load import RuleSet
 from vramledger.rules.open import open_rules
 from vramledger.rules.overlay import Program

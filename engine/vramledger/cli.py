@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -27,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a sign shows its number
     try:
         code = _run(arguments)
         sys.stdout.flush()
@@ -107,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         "test",
         commands.test,
         "Runs the examples beside the rules, and scenarios' expectations.",
-        f"{_PROG} test -k optimizer; {_PROG} test -v my-scenario.yaml",
+        f"{_PROG} test -k optimizer",
     )
     test.add_argument("scenarios", nargs="*", help="scenario files with an expect block")
     test.add_argument(

@@ -24,7 +24,7 @@ def report(problems: Iterable[Problem], as_json: bool) -> None:
 
 def _overrides(options: argparse.Namespace) -> dict[str, Any]:
     """The facts that stand on the command line."""
-    from vramledger.inputs.scenario import Written
+    from vramledger.inputs.raw import Written
 
     found = {
         name.removeprefix("fact "): Written(value, f"--{name.removeprefix('fact ')}")
@@ -43,7 +43,8 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
 def _read(ruleset: Any, options: argparse.Namespace) -> tuple[Any, Any]:
     """The ledger of what the command line names, and what the scenario expects."""
     from vramledger.evaluation.ledger import Ledger
-    from vramledger.inputs.scenario import read_raw, read_scenario
+    from vramledger.inputs.raw import read_raw
+    from vramledger.inputs.scenario import read_scenario
 
     read = read_scenario(ruleset, read_raw(_given(ruleset, options.scenario)), _overrides(options))
     return Ledger(read.program, read.facts), read.expect

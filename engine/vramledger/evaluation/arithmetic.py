@@ -53,6 +53,8 @@ def _sized(value: Any) -> Any:
 
 
 def _pair(bottom: Any, top: Any) -> Any:
+    if not isinstance(bottom, Node) and not isinstance(top, Node) and bottom == top:
+        return _sized(bottom)
     return Range(_sized(bottom), _sized(top))
 
 
@@ -388,7 +390,7 @@ def choose(test: Any, then: Any, otherwise: Any) -> Any:
         return _choose_verdict(test, then, otherwise)
     if type(then) is type(otherwise) and then == otherwise:
         return then
-    if _is_test(then) and _is_test(otherwise):
+    if is_test(then) and is_test(otherwise):
         return _logic_or(_logic_and(test, then), _logic_and(_logic_not(test), otherwise))
     if not _is_number(then) or not _is_number(otherwise):
         raise Undecided(test)
@@ -420,10 +422,11 @@ def _choose_verdict(test: Verdict, then: Any, otherwise: Any) -> Any:
     return NotApplicable("a test over ranges falls either way, and its branches are not numbers", missing=True)
 
 
-def _is_test(value: Any) -> bool:
+def is_test(value: Any) -> bool:
+    """Whether it is true, false, or a residual test."""
     if isinstance(value, Node):
         atom = value.atom()
-        return atom is not None and atom.op in ("below", "zero", "not", "and")
+        return atom is not None and atom.op in ("below", "zero", "not", "and", "fraction", "square")
     return isinstance(value, bool)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from vramledger.evaluation.arithmetic import high, low
 from vramledger.evaluation.residual import Node
 from vramledger.evaluation.tables import CatalogRow, Row
-from vramledger.evaluation.values import Range, exact
+from vramledger.evaluation.values import Range, Verdict, exact
 from vramledger.rules.model import Declaration
 
 
@@ -35,6 +35,22 @@ def frozen(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(frozen(item) for item in value)
     return value
+
+
+_HELD: dict[str, tuple[type, ...]] = {
+    "number": (int, Fraction, Range, Node),
+    "text": (str,),
+    "boolean": (bool, Node, Verdict),
+    "list": (tuple,),
+}
+
+
+def mistyped(declared: Declaration, value: Any) -> str:
+    """How a value is not of its declaration's type, or ""; what comes from a file may be of any."""
+    wanted = _HELD.get(declared.type.kind)
+    wrong = wanted is not None and not isinstance(value, wanted)
+    wrong = wrong or (declared.type.kind == "number" and isinstance(value, bool))
+    return f"is {brief(value)}, expected {declared.type}" if wrong else ""
 
 
 def out_of_bounds(declared: Declaration, value: Any) -> str:

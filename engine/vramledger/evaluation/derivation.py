@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from vramledger.evaluation.brief import brief
 from vramledger.evaluation.evaluate import Evaluation, is_byte_formula
 from vramledger.evaluation.frame import Fault, Frame, Resolution
-from vramledger.evaluation.interpret import as_test, evaluate, full_name, kept_rows
+from vramledger.evaluation.interpret import evaluate, kept_rows, truth
+from vramledger.evaluation.names import full_name
 from vramledger.evaluation.show import both, is_bytes, show
 from vramledger.evaluation.tables import CatalogRow, Row
 from vramledger.evaluation.values import NotApplicable, Range, as_json, exact, public
@@ -250,14 +251,14 @@ class _Maker:
                 yield from self.references(key, frame)
             case Conditional(then, test, otherwise):
                 yield from self.references(test, frame)
-                answer = as_test(evaluate(self.ev, test, frame))
+                answer = truth(self.ev, test, frame)
                 if answer is not False:
                     yield from self.references(then, frame)
                 if answer is not True:
                     yield from self.references(otherwise, frame)
             case Binary("and" | "or" as op, left, right):
                 yield from self.references(left, frame)
-                if as_test(evaluate(self.ev, left, frame)) is not (op == "or"):
+                if truth(self.ev, left, frame) is not (op == "or"):
                     yield from self.references(right, frame)
             case Call("value", arguments):
                 for argument in arguments:

@@ -12,6 +12,7 @@ from typing import Any
 from vramledger.evaluation import interpret, resolve, rows
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.frame import Fault, Frame, Resolution
+from vramledger.evaluation.names import full_name
 from vramledger.evaluation.residual import Graph
 from vramledger.evaluation.tables import CatalogRow, Row
 from vramledger.language.syntax import Expr, Name
@@ -99,7 +100,7 @@ class Evaluation:
     def unit_of(self, tree: Expr, scope: Scope) -> str:
         """The unit that a formula's value is shown in, as far as its names tell."""
         if isinstance(tree, Name):
-            declared = self.program.declarations.get(interpret.full_name(self, tree.name, scope))
+            declared = self.program.declarations.get(full_name(self, tree.name, scope))
             return declared.unit if declared is not None else ""
         return "B" if is_byte_formula(tree, self.program, Frame(None, scope)) else ""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from vramledger.evaluation import arithmetic as number
 from vramledger.evaluation.arithmetic import Overflow
-from vramledger.evaluation.interpret import ARITHMETIC
+from vramledger.evaluation.operators import ARITHMETIC
 from vramledger.evaluation.values import exact
 from vramledger.language.syntax import UNITS, Binary, Expr, Number, Unary
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 from operator import add, eq, ge, gt, le, lt, mul, ne, sub
 from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation import arithmetic as number
-from vramledger.evaluation.arithmetic import Overflow, Undecided
+from vramledger.evaluation.arithmetic import Undecided
 from vramledger.evaluation.brief import brief, frozen
 from vramledger.evaluation.frame import Fault, Frame
+from vramledger.evaluation.names import lookup, missing
+from vramledger.evaluation.operators import ARITHMETIC, FUNCTIONS, comparison, compute
 from vramledger.evaluation.residual import Node
-from vramledger.evaluation.tables import CatalogRow, Row
+from vramledger.evaluation.tables import Row
 from vramledger.evaluation.values import NotApplicable, Range, Verdict, exact
 from vramledger.language.printing import to_text
 from vramledger.language.syntax import (
@@ -31,13 +32,11 @@ from vramledger.language.syntax import (
     Unary,
 )
 from vramledger.problems import problem
-from vramledger.rules.model import Scope
 
 if TYPE_CHECKING:
     from vramledger.evaluation.evaluate import Evaluation
 
 MOST_WORK = 3_000_000
-_NUMERIC = (int, Fraction, Range, Node)
 _LARGEST = 2**number.MOST_BITS
 _SIMPLE = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge, "+": add, "-": sub, "*": mul}
 _COMPARISONS = {"==", "!=", "<", "<=", ">", ">=", "in", "not in"}
@@ -65,53 +64,6 @@ def name(ev: Evaluation, tree: Name, frame: Frame, tolerant: bool) -> Any:
     if isinstance(value, NotApplicable) and value.missing and not tolerant:
         raise missing(ev, tree, frame, value)
     return value
-
-
-def lookup(ev: Evaluation, tree: Name, frame: Frame) -> Any:
-    """What a name means here: a row's column, an own field, a table, a quantity."""
-    name = tree.name
-    if frame.rows or frame.own is not None:
-        first, dot, below = name.partition(".")
-        found = frame.rows.get(first)
-        if found is None and isinstance(frame.own, Row):
-            if frame.scope.table and (first in frame.own.table.columns or frame.own.bound(first) is not None):
-                found = ev.cell(frame.own, first)
-        elif found is None and isinstance(frame.own, CatalogRow):
-            kind = ev.program.ruleset.kinds[frame.own.kind]
-            if first in kind.fields or first == "name":
-                found = ev.catalog_column(frame.own, first)
-        if found is not None:
-            for part in below.split(".") if dot else ():
-                found = ev.column(found, part, frame, tree)
-            return found
-    if not frame.scope.namespace and name in ev.values:
-        return ev.values[name]
-    return global_value(ev, full_name(ev, name, frame.scope))
-
-
-def missing(ev: Evaluation, tree: Expr, frame: Frame, value: NotApplicable) -> Fault:
-    """The problem of a name that nothing gives, with what to do about it."""
-    place = frame.formula.place(tree.span)
-    if not isinstance(tree, Name):
-        return Fault(problem("missing-fact", value.reason, place))
-    name = full_name(ev, tree.name, frame.scope)
-    needs = next(reversed(ev.running), "") if ev.running else ""
-    declared = ev.program.declarations.get(name)
-    if declared is None and name not in ev.program.candidates:
-        first = tree.name.partition(".")[0]
-        if frame.rows.get(first) is not None:
-            return Fault(problem("missing-fact", f"{needs} needs {tree.name}, and {value.reason}", place))
-    subject = f"{needs} needs {name}" if needs and needs != name else name
-    message = f"{subject}, which nothing gives" if subject != name else f"nothing gives {name}"
-    if value.reason not in (f"nothing gives {name}", ""):
-        message += f": {value.reason}"
-    kind = ev.program.kind_of(name)
-    hint = f"set it in the scenario under {name}"
-    if declared is not None and declared.missing:
-        hint = declared.missing
-    elif kind is not None:
-        hint += f", or choose a {kind.key}"
-    return Fault(problem("missing-fact", message, place, hint))
 
 
 def field(ev: Evaluation, tree: Field, frame: Frame, tolerant: bool) -> Any:
@@ -147,12 +99,12 @@ def index(ev: Evaluation, tree: Index, frame: Frame, tolerant: bool) -> Any:
 
 
 def unary(ev: Evaluation, tree: Unary, frame: Frame, tolerant: bool) -> Any:
-    value = evaluate(ev, tree.operand, frame)
     if tree.op == "not":
-        return number.negated(as_test(value))
+        return number.negated(truth(ev, tree.operand, frame))
+    value = evaluate(ev, tree.operand, frame)
     if isinstance(value, NotApplicable):
         return value
-    return compute(ev, tree, frame, number.negate, value)
+    return compute(tree, frame, number.negate, value)
 
 
 def binary(ev: Evaluation, tree: Binary, frame: Frame, tolerant: bool) -> Any:
@@ -164,89 +116,35 @@ def binary(ev: Evaluation, tree: Binary, frame: Frame, tolerant: bool) -> Any:
         if type(found) is bool or -_LARGEST < found < _LARGEST:
             return found
     if tree.op in _COMPARISONS:
-        return comparison(ev, tree, left, right, frame)
+        return comparison(tree, left, right, frame)
     if isinstance(left, NotApplicable):
         return left
     if isinstance(right, NotApplicable):
         return right
-    return compute(ev, tree, frame, ARITHMETIC[tree.op], left, right)
-
-
-def compute(ev: Evaluation, tree: Expr, frame: Frame, function: Callable[..., Any], *operands: Any) -> Any:
-    for operand in operands:
-        if not isinstance(operand, _NUMERIC) or isinstance(operand, bool):
-            message = f"expected a number, found {brief(operand)}"
-            raise Fault(problem("type-clash", message, frame.formula.place(tree.span)))
-    try:
-        return function(*operands)
-    except ZeroDivisionError:
-        raise arithmetic_fault(ev, "division-by-zero", "division by zero", tree, frame) from None
-    except Overflow:
-        raise arithmetic_fault(ev, "overflow", "a number beyond all memory", tree, frame) from None
-    except ValueError as fault:
-        raise arithmetic_fault(ev, "arithmetic", str(fault), tree, frame) from None
-
-
-def arithmetic_fault(ev: Evaluation, code: str, message: str, tree: Expr, frame: Frame) -> Fault:
-    rows = ", ".join(f"{name} = {brief(row)}" for name, row in frame.rows.items())
-    where = f" in {to_text(tree)}" + (f" for {rows}" if rows else "")
-    return Fault(problem(code, message + where, frame.formula.place(tree.span)))
+    return compute(tree, frame, ARITHMETIC[tree.op], left, right)
 
 
 def logic(ev: Evaluation, tree: Binary, frame: Frame) -> Any:
-    left = as_test(evaluate(ev, tree.left, frame))
+    left = truth(ev, tree.left, frame)
     if left is (tree.op == "or"):
         return left
-    right = as_test(evaluate(ev, tree.right, frame))
+    right = truth(ev, tree.right, frame)
     return number.both(left, right) if tree.op == "and" else number.either(left, right)
 
 
-def as_test(value: Any) -> Any:
-    return False if isinstance(value, NotApplicable) else value
-
-
-def comparison(ev: Evaluation, tree: Binary, left: Any, right: Any, frame: Frame) -> Any:
-    if isinstance(left, NotApplicable) or isinstance(right, NotApplicable):
+def truth(ev: Evaluation, tree: Expr, frame: Frame) -> Any:
+    """The value of a test: true, false or open; what is not applicable is false, anything else a fault."""
+    value = evaluate(ev, tree, frame)
+    if isinstance(value, NotApplicable):
         return False
-    op = tree.op
-    if op in ("in", "not in"):
-        found = contains(left, right)
-        return found if op == "in" else number.negated(found)
-    numeric = [isinstance(part, _NUMERIC) and not isinstance(part, bool) for part in (left, right)]
-    if all(numeric):
-        return number.compare(op, left, right)
-    if op in ("==", "!="):
-        truths = (bool, Node)
-        if isinstance(left, truths) and isinstance(right, truths):
-            return number.compare(op, left, right)
-        if isinstance(left, Verdict) or isinstance(right, Verdict):
-            same = left if right is True else number.negated(left)
-            return same if op == "==" else number.negated(same)
-        same = type(left) is type(right) and left == right
-        return same if op == "==" else not same
-    message = f"cannot compare {brief(left)} with {brief(right)}"
+    if isinstance(value, bool | Verdict) or (isinstance(value, Node) and number.is_test(value)):
+        return value
+    message = f"expected true or false, found {brief(value)}"
     raise Fault(problem("type-clash", message, frame.formula.place(tree.span)))
 
 
-def contains(item: Any, group: Any) -> Any:
-    if isinstance(group, str):
-        return isinstance(item, str) and item in group
-    if not isinstance(group, tuple):
-        return False
-    found: Any = False
-    for part in group:
-        other = part.name if isinstance(part, Row | CatalogRow) else part
-        same = (
-            number.compare("==", item, other)
-            if isinstance(item, _NUMERIC) and isinstance(other, _NUMERIC)
-            else (type(item) is type(other) and item == other)
-        )
-        found = number.either(found, same)
-    return found
-
-
 def conditional(ev: Evaluation, tree: Conditional, frame: Frame, tolerant: bool) -> Any:
-    test = as_test(evaluate(ev, tree.test, frame))
+    test = truth(ev, tree.test, frame)
     if test is True:
         return evaluate(ev, tree.then, frame, tolerant)
     if test is False:
@@ -280,13 +178,16 @@ def call(ev: Evaluation, tree: Call, frame: Frame, tolerant: bool) -> Any:
         if isinstance(value, NotApplicable):
             return value
     if tree.function == "length":
-        return len(values[0])
+        if isinstance(values[0], tuple | str):
+            return len(values[0])
+        message = f"expected a list, found {brief(values[0])}"
+        raise Fault(problem("type-clash", message, frame.formula.place(tree.span)))
     if tree.function == "not_applicable":
         return NotApplicable(values[0])
-    function = _FUNCTIONS[tree.function]
+    function = FUNCTIONS[tree.function]
     if tree.function in ("min", "max"):
-        return compute(ev, tree, frame, lambda *given: function(list(given)), *values)
-    return compute(ev, tree, frame, function, *values)
+        return compute(tree, frame, lambda *given: function(list(given)), *values)
+    return compute(tree, frame, function, *values)
 
 
 def value_call(ev: Evaluation, tree: Call, frame: Frame, tolerant: bool) -> Any:
@@ -301,6 +202,9 @@ def value_call(ev: Evaluation, tree: Call, frame: Frame, tolerant: bool) -> Any:
 
 def aggregate(ev: Evaluation, tree: Aggregate, frame: Frame, tolerant: bool) -> Any:
     """Over the rows that hold; a row whose guard is open contributes under it."""
+    over = evaluate(ev, tree.over, frame)
+    if isinstance(over, NotApplicable):
+        return over
     return _AGGREGATES[tree.function](ev, tree, kept_rows(ev, tree, frame))
 
 
@@ -329,7 +233,7 @@ def fold(
     total = start
     for frame, held, value in bodies(ev, tree, kept):
         part = value if held is True else number.choose(held, value, start)
-        total = compute(ev, tree, frame, function, total, part)
+        total = compute(tree, frame, function, total, part)
     return total
 
 
@@ -342,22 +246,27 @@ def product_of(ev: Evaluation, tree: Aggregate, kept: list[tuple[Frame, Any]]) -
 
 
 def extreme_of(ev: Evaluation, tree: Aggregate, kept: list[tuple[Frame, Any]]) -> Any:
+    """The least or largest over rows; one that may or may not exist widens the answer."""
     pick = number.maximum if tree.function == "max" else number.minimum
-    found: Any = None
+    firm: Any = None
+    loose: list[Any] = []
     for frame, held, value in bodies(ev, tree, kept):
-        if found is None:
-            found = value if held is True or must_hold(ev, held, tree, frame) else None
-            continue
-        both = compute(ev, tree, frame, lambda a, b: pick([a, b]), found, value)
-        found = both if held is True else number.choose(held, both, found)
-    return NotApplicable(f"{to_text(tree.over)} has no rows here") if found is None else found
-
-
-def must_hold(ev: Evaluation, held: Any, tree: Expr, frame: Frame) -> bool:
-    if isinstance(held, Verdict):
-        message = "ranges leave open whether the row exists"
-        raise Fault(problem("undecided", message, frame.formula.place(tree.span)))
-    return number.decide(held)
+        exists = settled(held) if firm is None or isinstance(held, Verdict) else held
+        if isinstance(exists, Verdict):
+            loose.append(value)
+        elif exists is not False:
+            both = value if firm is None else compute(tree, frame, lambda a, b: pick([a, b]), firm, value)
+            firm = both if exists is True else number.choose(exists, both, firm)
+    if not loose:
+        return NotApplicable(f"{to_text(tree.over)} has no rows here") if firm is None else firm
+    if firm is None:
+        return Range(number.low(number.minimum(loose)), number.high(number.maximum(loose)))
+    widest = pick([firm, *loose])
+    return (
+        Range(number.low(widest), number.high(firm))
+        if pick is number.minimum
+        else Range(number.low(firm), number.high(widest))
+    )
 
 
 def count_of(ev: Evaluation, tree: Aggregate, kept: list[tuple[Frame, Any]]) -> Any:
@@ -370,21 +279,24 @@ def count_of(ev: Evaluation, tree: Aggregate, kept: list[tuple[Frame, Any]]) -> 
 def any_of(ev: Evaluation, tree: Aggregate, kept: list[tuple[Frame, Any]]) -> Any:
     found: Any = False
     for frame, held in kept:
-        found = number.either(found, number.both(held, as_test(evaluate(ev, tree.body, frame))))
+        found = number.either(found, number.both(held, truth(ev, tree.body, frame)))
     return found
 
 
 def all_of(ev: Evaluation, tree: Aggregate, kept: list[tuple[Frame, Any]]) -> Any:
     found: Any = True
     for frame, held in kept:
-        test = as_test(evaluate(ev, tree.body, frame))
+        test = truth(ev, tree.body, frame)
         found = number.both(found, number.either(number.negated(held), test))
     return found
 
 
 def first_of(ev: Evaluation, tree: Aggregate, kept: list[tuple[Frame, Any]]) -> Any:
     for frame, held in kept:
-        if held is True or must_hold(ev, held, tree, frame):
+        exists = settled(held)
+        if isinstance(exists, Verdict):
+            return NotApplicable(f"ranges leave open which row of {to_text(tree.over)} is the first")
+        if exists:
             return evaluate(ev, tree.body, frame)
     return NotApplicable(f"{to_text(tree.over)} has no such row")
 
@@ -403,71 +315,28 @@ def items(ev: Evaluation, over: Expr, frame: Frame) -> list[tuple[Any, Any]]:
 def held_under(ev: Evaluation, condition: Expr | None, frame: Frame, guard: Any) -> Any:
     if condition is None:
         return guard
-    test = as_test(evaluate(ev, condition, frame))
+    test = truth(ev, condition, frame)
     return test if guard is True else number.both(guard, test)
-
-
-def full_name(ev: Evaluation, name: str, scope: Scope) -> str:
-    """A bare name of an entry's formula as the quantity that it means."""
-    if scope.namespace:
-        own = f"{scope.namespace}.{name}"
-        if own in ev.program.declarations:
-            return own
-    return name
-
-
-def global_value(ev: Evaluation, name: str) -> Any:
-    if name in ev.program.tables:
-        return ev.rows(name)
-    if name in ev.program.catalogs:
-        kind = ev.program.catalogs[name].name
-        return tuple(
-            ev.catalogs.setdefault((kind, entry), CatalogRow(kind, entry)) for entry in ev.program.ruleset.names(kind)
-        )
-    return ev.quantity(name)
 
 
 def decided(ev: Evaluation, tree: Expr, frame: Frame) -> bool:
     """A test that must fall one way; ranges that leave it open are a problem."""
-    value = evaluate(ev, tree, frame)
+    value = settled(truth(ev, tree, frame))
     if isinstance(value, Verdict):
-        if isinstance(value.certain, Node) or isinstance(value.possible, Node):
-            if number.decide(value.certain):
-                return True
-            if not number.decide(value.possible):
-                return False
         message = f"ranges leave open whether {to_text(tree)}"
         raise Fault(problem("undecided", message, frame.formula.place(tree.span), "narrow the range"))
-    return False if isinstance(value, NotApplicable) else number.decide(value)
+    return value
 
 
-def _interval(a: Any, b: Any) -> Any:
-    bottom, top = number.low(a), number.high(b)
-    backwards = number.compare(">", bottom, top)
-    if not isinstance(backwards, Node) and backwards:
-        raise ValueError(f"a range that ends ({brief(top)}) before it begins ({brief(bottom)})")
-    return Range(bottom, top)
+def settled(test: Any) -> bool | Verdict:
+    """A test as it is on one way through what varies; only ranges may leave it open."""
+    if not isinstance(test, Verdict):
+        return number.decide(test)
+    if number.decide(test.certain):
+        return True
+    return Verdict(certain=False, possible=True) if number.decide(test.possible) else False
 
 
-ARITHMETIC: dict[str, Callable[..., Any]] = {
-    "+": number.add,
-    "-": number.subtract,
-    "*": number.multiply,
-    "/": number.divide,
-    "//": number.floor_divide,
-    "%": number.modulo,
-    "**": number.power,
-    "..": _interval,
-}
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "min": number.minimum,
-    "max": number.maximum,
-    "ceil": number.ceil,
-    "floor": number.floor,
-    "round_up": number.round_up,
-    "ceil_div": number.ceil_divide,
-    "sqrt": number.decided_root,
-}
 _DISPATCH: dict[type, Callable[..., Any]] = {
     Number: literal_number,
     Text: literal,

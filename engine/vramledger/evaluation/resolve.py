@@ -7,10 +7,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation import arithmetic as number
-from vramledger.evaluation.brief import brief, frozen, out_of_bounds
+from vramledger.evaluation.brief import brief, frozen, mistyped, out_of_bounds
 from vramledger.evaluation.facts import Given
 from vramledger.evaluation.frame import NO_ROWS, Fault, Frame, Resolution
-from vramledger.evaluation.interpret import as_test, attempt, decided, evaluate
+from vramledger.evaluation.interpret import attempt, decided, evaluate, truth
 from vramledger.evaluation.residual import Node
 from vramledger.evaluation.values import NotApplicable, Range
 from vramledger.language.printing import to_text
@@ -159,7 +159,7 @@ def cases(ev: Evaluation, rule: Rule, rows: Mapping[str, Any] = NO_ROWS, start: 
         frame = Frame(case.formula, rule.scope, rows)
         if case.when is None:
             return evaluate(ev, case.formula.tree, frame), case
-        test = as_test(evaluate(ev, case.when.tree, Frame(case.when, rule.scope, rows)))
+        test = truth(ev, case.when.tree, Frame(case.when, rule.scope, rows))
         if test is True:
             return evaluate(ev, case.formula.tree, frame), case
         if test is False:
@@ -201,7 +201,7 @@ def checked(ev: Evaluation, declared: Declaration, value: Any, resolution: Resol
                 raise Fault(problem("fraction-of-a-byte", message, place, "round it where it arises: ceil(...)"))
     if resolution.kind != "fact":
         refuse(declared, value)
-        found = out_of_bounds(declared, value)
+        found = mistyped(declared, value) or out_of_bounds(declared, value)
         if found:
             raise Fault(problem("out-of-bounds", f"{declared.name} {found}", place))
     return value

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vramledger.evaluation.brief import brief, frozen
+from vramledger.evaluation.brief import brief, frozen, mistyped, out_of_bounds
 from vramledger.evaluation.frame import NO_ROWS, Fault, Frame
 from vramledger.evaluation.interpret import evaluate, held_under, items
-from vramledger.evaluation.resolve import cases, in_force, rows_for
+from vramledger.evaluation.resolve import cases, in_force, refuse, rows_for
 from vramledger.evaluation.tables import CatalogRow, Cell, Row
 from vramledger.evaluation.values import NotApplicable
 from vramledger.language.syntax import Expr
 from vramledger.problems import problem
-from vramledger.rules.model import Rule, Scope
+from vramledger.rules.model import Declaration, Rule, Scope
 
 if TYPE_CHECKING:
     from vramledger.evaluation.evaluate import Evaluation
@@ -90,10 +90,23 @@ def row_column(ev: Evaluation, row: Row, name: str) -> Any:
     ev.running_rows.add((row, name))
     try:
         value = compute_cell(ev, row, name, key)
+        declared = row.table.columns.get(name) or ev.program.declarations.get(key)
+        if declared is not None and not isinstance(value, NotApplicable):
+            keep_bounds(declared, value, row, name)
     finally:
         ev.running_rows.discard((row, name))
     row.values[name] = value
     return value
+
+
+def keep_bounds(declared: Declaration, value: Any, row: Row, name: str) -> None:
+    """Raises Fault where a column's value is not what its declaration allows."""
+    refuse(declared, value)
+    found = mistyped(declared, value) or out_of_bounds(declared, value)
+    if found:
+        cell = row.formulas.get(name)
+        place = cell.formula.place() if cell is not None else row.fill.place
+        raise Fault(problem("out-of-bounds", f"{name} of row {row.label} of {row.table.name} {found}", place))
 
 
 def compute_cell(ev: Evaluation, row: Row, name: str, key: str) -> Any:

@@ -121,7 +121,8 @@ def _assemble(targets: Sequence[str], shapes: Sequence[tuple[str, Any]], numbers
             found[target] = exact(numbers[position])
             position += 1
         elif shape == "range":
-            found[target] = (exact(numbers[position]), exact(numbers[position + 1]))
+            low, high = map(exact, numbers[position : position + 2])
+            found[target] = low if low == high else (low, high)
             position += 2
         elif shape == "verdict":
             certain, possible = numbers[position : position + 2]

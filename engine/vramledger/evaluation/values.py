@@ -92,11 +92,15 @@ def exact(value: Any) -> Any:
 def public(value: Any) -> Any:
     """A value as users hold it: int, Fraction, (low, high), bool, str, list, NotApplicable; None where undecided."""
     if isinstance(value, Range):
-        return (exact(value.low), exact(value.high))
+        low, high = exact(value.low), exact(value.high)
+        return low if low == high else (low, high)
     if isinstance(value, Verdict):
         return None
     if isinstance(value, tuple):
-        return list(value)
+        return [public(item) for item in value]
+    label = getattr(value, "label", None)  # a row is known by its name
+    if isinstance(label, str):
+        return label
     return exact(value)
 
 

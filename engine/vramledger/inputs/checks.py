@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from vramledger.evaluation.expect import holds, understood
 from vramledger.evaluation.ledger import Ledger
 from vramledger.evaluation.show import show
-from vramledger.inputs.scenario import Raw, Scenario, read_raw, read_scenario
+from vramledger.inputs.raw import Raw, read_raw
+from vramledger.inputs.scenario import Scenario, read_scenario
 from vramledger.problems import Place, Problems, nearest, problem
 from vramledger.rules.load import RuleSet
 from vramledger.rules.tree import Mapping, Scalar

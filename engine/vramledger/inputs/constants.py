@@ -52,7 +52,7 @@ def constant(scalar: Scalar, declared: Declaration) -> Any:
     try:
         return fold(tree)
     except (ArithmeticError, ValueError) as fault:
-        return problem("arithmetic", str(fault) or "no number", scalar.place)
+        return problem("arithmetic", f"{declared.name} is {str(fault) or 'no number'}", scalar.place)
 
 
 def _expected(declared: Declaration) -> str:

@@ -9,19 +9,18 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vramledger.evaluation.brief import brief, frozen, out_of_bounds
+from vramledger.evaluation.brief import brief, frozen
 from vramledger.evaluation.facts import Facts, Given
-from vramledger.evaluation.values import Range
 from vramledger.inputs.files import find, read_json
+from vramledger.inputs.raw import Raw, tree_of
+from vramledger.inputs.typed import typed
 from vramledger.problems import Label, Place, Problem, Problems, nearest, problem
-from vramledger.rules.bytes import decode_text, read_bytes
 from vramledger.rules.load import RuleSet
-from vramledger.rules.model import Declaration, Kind
+from vramledger.rules.model import Kind
 from vramledger.rules.overlay import Program, base_declarations, compose
-from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, encode, to_data
+from vramledger.rules.tree import Mapping, Node, Scalar, encode, to_data
 
 ABOUT = ("says", "source", "sweep", "expect", "examples")
-IN_MEMORY = "<scenario>"
 
 
 class Scenario(NamedTuple):
@@ -31,89 +30,6 @@ class Scenario(NamedTuple):
     facts: Facts
     expect: Mapping | None
     sweep: Mapping | None
-
-
-class Written(NamedTuple):
-    """A fact's text as it stands on a command line, and the option that says it."""
-
-    text: str
-    option: str
-
-
-class Raw(NamedTuple):
-    """A scenario as a tree, and the folder that its paths are relative to."""
-
-    tree: Mapping
-    origin: str
-    base: Path
-
-
-def read_raw(given: str | Path | MappingOf[str, Any], base: str | Path | None = None) -> Raw:
-    """A scenario's tree from a file or a dict. Raises Problems."""
-    if isinstance(given, MappingOf):
-        tree = tree_of(given)
-        assert isinstance(tree, Mapping)
-        return Raw(tree, IN_MEMORY, Path(base) if base is not None else Path())
-    path = Path(given)
-    content, fault = read_bytes(path)
-    if fault is not None:
-        raise Problems([fault])
-    from vramledger.rules.read import read_yaml
-
-    text, fault = decode_text(content, str(path))
-    if fault is not None:
-        raise Problems([fault])
-    trees, faults = read_yaml(text, str(path))
-    if faults:
-        raise Problems(faults)
-    if len(trees) != 1 or not isinstance(trees[0], Mapping):
-        count = f"{len(trees)} documents" if len(trees) != 1 else "no fields"
-        hint = "begin with model: NAME" if len(trees) < 2 else "one scenario a file"
-        message = f"expected a scenario, found {count}"
-        raise Problems([problem("not-a-mapping", message, Place(str(path), 1, 1), hint)])
-    return Raw(trees[0], str(path), path.parent)
-
-
-def tree_of(value: Any) -> Node:
-    """A Python value as a tree without places."""
-    nowhere = Place(IN_MEMORY)
-    if isinstance(value, Written):
-        return _parsed(value)
-    if isinstance(value, MappingOf):
-        items = [(_scalar(str(key), ""), tree_of(item)) for key, item in value.items()]
-        return Mapping(tuple(items), nowhere)
-    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(end, int | float | Fraction) for end in value):
-        return _scalar(f"{_number(value[0])} .. {_number(value[1])}", "")
-    if isinstance(value, list | tuple):
-        return Sequence(tuple(tree_of(item) for item in value), nowhere)
-    if isinstance(value, bool):
-        return _scalar(str(value).lower(), "")
-    if value is None:
-        return _scalar("null", "")
-    if isinstance(value, int | float | Fraction):
-        return _scalar(_number(value), "")
-    return _scalar(str(value), '"')
-
-
-def _parsed(written: Written) -> Node:
-    """A command line's text, read as YAML: a word, a number, a list."""
-    from vramledger.rules.read import read_yaml
-
-    trees, faults = read_yaml(written.text, written.option)
-    if faults:
-        raise Problems(faults)
-    found = trees[0] if trees else _scalar("", "")
-    return found._replace(marks=((0, 1, 1),), path=written.option) if isinstance(found, Scalar) else found
-
-
-def _scalar(text: str, style: str) -> Scalar:
-    return Scalar(text, style, ((0, 0, 0),), IN_MEMORY)
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, Fraction) and value.denominator != 1:
-        return f"{value.numerator} / {value.denominator}"
-    return repr(value) if isinstance(value, float) else str(int(value))
 
 
 def read_scenario(ruleset: RuleSet, raw: Raw, overrides: MappingOf[str, Any] | None = None) -> Scenario:
@@ -152,13 +68,18 @@ class _Reader:
             self._note(key, key.text, value)
 
     def beat(self, tree: Mapping) -> None:
-        """Takes what stands on the command line: it replaces what the scenario says."""
+        """Takes what stands on the command line: it replaces what the scenario says, a name all of its kind's facts."""
         before, self.given = self.given, {}
         self.take(tree)
-        for name in list(before):
-            if any(name == own or name.startswith(f"{own}.") for own in self.given if own in self.selectors):
-                continue
-        self.given = {**before, **self.given}
+        spaces = [
+            f"{space}."
+            for kind in self.ruleset.kinds.values()
+            if kind.selector in self.given and f"{kind.namespace}.name" == kind.selector
+            for space in (kind.namespace, kind.rest)
+            if space
+        ]
+        kept = {name: noted for name, noted in before.items() if not name.startswith(tuple(spaces))}
+        self.given = {**kept, **self.given}
 
     def _note(self, key: Scalar, name: str, value: Node) -> None:
         kind = self.kinds.get(name)
@@ -198,6 +119,7 @@ class _Reader:
     # --- what it means ---------------------------------------------------------------------------
 
     def finish(self) -> Scenario:
+        said = {name: _without_places(encode(value)) for name, (_, value) in sorted(self.given.items())}
         self._read_files()
         self._select()
         order = list(self.ruleset.kinds)
@@ -220,7 +142,7 @@ class _Reader:
             selection=selection,
             origin=self.raw.origin,
             records_digest=self.content.hexdigest() if self.records else "",
-            digest=self._digest(),
+            digest=self._digest(said),
             record_places=self.record_places,
             notes=tuple(self.ruleset.announcements),
         )
@@ -232,8 +154,7 @@ class _Reader:
             sweep if isinstance(sweep, Mapping) else None,
         )
 
-    def _digest(self) -> str:
-        said = {name: _without_places(encode(value)) for name, (_, value) in self.given.items()}
+    def _digest(self, said: dict[str, Any]) -> str:
         self.content.update(json.dumps(said, sort_keys=True).encode())
         return self.content.hexdigest()
 
@@ -279,7 +200,8 @@ class _Reader:
             self._select_matching(kind)
 
     def _ask_name(self, kind: Kind) -> None:
-        parts = [key for name, (key, _) in self.given.items() if name.startswith(f"{kind.namespace}.")]
+        own = {f"{kind.namespace}.{field}" for field in kind.fields}
+        parts = [key for name, (key, _) in self.given.items() if name in own]
         if parts and not kind.rest and not kind.reads and kind.selector == f"{kind.namespace}.name":
             message = f"{kind.key} is given, but not which {kind.name}"
             hint = f"add its name: {kind.key}: {{name: {(self.ruleset.names(kind.name) or ['...'])[0]}, ...}}"
@@ -365,12 +287,12 @@ class _Reader:
             self.values[name] = Given(frozen(to_data(value)), key.place, varies=False)
         elif not isinstance(value, Scalar):
             self.problems.append(problem("type-clash", f"expected {declared.type}, found a list", key.place))
-        elif kind == "text":
-            self._text(declared, value)
-        elif kind == "boolean":
-            self._boolean(declared, value)
         else:
-            self._numeric(declared, value)
+            found = typed(self.ruleset, declared, value)
+            if isinstance(found, Problem):
+                self.problems.append(found)
+            else:
+                self.values[name] = found
 
     def _inline(self, record: str, name: str, key: Scalar, value: Node) -> None:
         data = frozen(to_data(value))
@@ -388,49 +310,6 @@ class _Reader:
             inside = [other for other in known if other.startswith(f"{prefix}.")]
             hint = f"{prefix} has: {', '.join(sorted(other.rpartition('.')[2] for other in inside))}" if inside else ""
         return problem("unknown-name", f"nothing is called {name}", key.place, hint)
-
-    def _text(self, declared: Declaration, value: Scalar) -> None:
-        text = value.text
-        if declared.entry:
-            found = self.ruleset.resolve(declared.entry, text)
-            if found is None:
-                message = f"no {declared.entry} is called {text}"
-                self.problems.append(
-                    problem("unknown-entry", message, value.place, self.ruleset.near(declared.entry, text))
-                )
-                return
-            text = found
-        if declared.one_of and text not in declared.one_of:
-            hint = nearest(text, declared.one_of) or f"there are: {', '.join(declared.one_of)}"
-            message = f"{declared.name} is {text!r}, expected one of {', '.join(declared.one_of)}"
-            self.problems.append(problem("out-of-bounds", message, value.place, hint))
-            return
-        self.values[declared.name] = Given(text, value.place, varies=False)
-
-    def _boolean(self, declared: Declaration, value: Scalar) -> None:
-        if value.style or value.text not in ("true", "false"):
-            hint = "write true or false" if value.text.lower() in ("yes", "no", "on", "off", "y", "n") else ""
-            message = f"{declared.name} is {value.text!r}, expected true or false"
-            self.problems.append(problem("type-clash", message, value.place, hint))
-            return
-        self.values[declared.name] = Given(value.text == "true", value.place, varies=False)
-
-    def _numeric(self, declared: Declaration, value: Scalar) -> None:
-        from vramledger.inputs.constants import constant
-
-        found = constant(value, declared)
-        if isinstance(found, Problem):
-            self.problems.append(found)
-            return
-        fault = out_of_bounds(declared, found)
-        if fault:
-            self.problems.append(problem("out-of-bounds", f"{declared.name} {fault}", value.place))
-            return
-        low = found.low if isinstance(found, Range) else found
-        if declared.type.bytes == 1 and declared.minimum is None and low < 0:
-            self.problems.append(problem("out-of-bounds", f"{declared.name} is negative", value.place))
-            return
-        self.values[declared.name] = Given(found, value.place)
 
 
 def program_of(ruleset: RuleSet, selection: tuple[tuple[str, str], ...]) -> Program:

@@ -53,18 +53,15 @@ Substitute = Callable[[Expr], str | None]
 
 def numeral(value: Numeral) -> str:
     """A number with a finite decimal expansion as text; others as a quotient."""
-    size = 10**_FAR
     if isinstance(value, int):
         text = str(value)
-        zeros = min(_FAR, len(text) - len(text.rstrip("0")))
-        return f"{text[:-zeros]}e{zeros}" if abs(value) >= size and zeros else text
+        zeros = min(_FAR, len(text) - len(text.rstrip("0"))) if abs(value) >= 10 ** (_FAR - 1) else 0
+        return f"{text[:-zeros]}e{zeros}" if zeros else text
     places = _places(value)
     if places is None:
         return f"{value.numerator}/{value.denominator}"
-    if places > _PLACES:
-        near = value * size
-        return f"{_decimal(near, max(0, places - _FAR))}e-{_FAR}"
-    return _decimal(value, places)
+    shift = min(places, _FAR) if places > _PLACES else 0
+    return _decimal(value * 10**shift, places - shift) + (f"e-{shift}" if shift else "")
 
 
 def _places(value: Fraction) -> int | None:
