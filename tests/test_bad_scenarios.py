@@ -157,7 +157,7 @@ CONFIGS = {
     "size fraction": (changed(hidden_size=64.5), "out-of-bounds"),
     "layers negative": (changed(num_hidden_layers=-2), "out-of-bounds"),
     "no heads": (changed(num_attention_heads=0), "out-of-bounds"),
-    "tie text": (changed(tie_word_embeddings="yes"), "type-clash"),
+    "tie text": (changed(tie_word_embeddings="yes"), "out-of-bounds"),
 }
 
 
