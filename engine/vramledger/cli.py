@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         scenario=True,
     )
     explain.add_argument("quantity", nargs="?", default="total.bytes", help="the quantity (default: total.bytes)")
-    explain.add_argument("--depth", type=int, default=4, help="how many levels to show (default: 4; 0 for one line)")
+    explain.add_argument("--depth", type=_depth, default=4, help="how many levels to show (default: 4; 0 for one line)")
     explain.add_argument("--row", default="", metavar="TEXT", help="of tables, only rows whose name holds TEXT")
     explain.add_argument("--markdown", action="store_true", help="print Markdown with the formulas in LaTeX")
     test = add(
@@ -137,6 +137,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     show.add_argument("name", help="a quantity or an entry")
     return parser
+
+
+def _depth(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no depth; write 0, 1, 2 ...")
+    return int(text)
 
 
 def _add_selectors(parser: argparse.ArgumentParser, ruleset: Any) -> None:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from vramledger.locate import folder
 
+LONGEST = 600  # characters of a message
+
 
 class Place(NamedTuple):
     """Where something stands: a file, a line and a column (both from 1), and how many characters it spans."""
@@ -74,15 +76,16 @@ class Problems(Exception):
 
 def problem(code: str, message: str, place: Place | None = None, *hints: str, also: Iterable[Label] = ()) -> Problem:
     """A problem at one place; `also` adds further labelled places, empty hints are dropped."""
-    first = (Label(place),) if place else ()
-    return Problem(code, message, (*first, *also), tuple(hint for hint in hints if hint))
+    labels = tuple(dict.fromkeys([*([Label(place)] if place else ()), *also]))
+    shown = message if len(message) <= LONGEST else f"{message[:LONGEST]} ..."
+    return Problem(code, shown, labels, tuple(hint for hint in hints if hint))
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """A did-you-mean hint, or "" where nothing is near."""
     from difflib import get_close_matches
 
-    found = get_close_matches(name, list(names), n=3, cutoff=0.6)
+    found = get_close_matches(name[:80], dict.fromkeys(map(str, names)), n=3, cutoff=0.6)
     return f"did you mean {' or '.join(found)}?" if found else ""
 
 

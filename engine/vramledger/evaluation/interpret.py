@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation import arithmetic as number
 from vramledger.evaluation.arithmetic import Undecided
+from vramledger.evaluation.blame import blame
 from vramledger.evaluation.brief import brief, frozen
 from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.names import lookup, missing
@@ -32,6 +33,7 @@ from vramledger.language.syntax import (
     Unary,
 )
 from vramledger.problems import problem
+from vramledger.rules.model import Formula
 
 if TYPE_CHECKING:
     from vramledger.evaluation.evaluate import Evaluation
@@ -140,7 +142,8 @@ def truth(ev: Evaluation, tree: Expr, frame: Frame) -> Any:
     if isinstance(value, bool | Verdict) or (isinstance(value, Node) and number.is_test(value)):
         return value
     message = f"expected true or false, found {brief(value)}"
-    raise Fault(problem("type-clash", message, frame.formula.place(tree.span)))
+    where = Formula(frame.formula.scalar, tree)
+    raise Fault(blame(ev, "type-clash", message, where, frame.formula.place(tree.span), frame.scope, frame.rows))
 
 
 def conditional(ev: Evaluation, tree: Conditional, frame: Frame, tolerant: bool) -> Any:

@@ -70,6 +70,7 @@ class Ledger:
 
     def raw(self, name: str) -> Any:
         """The value as the engine holds it. Raises Problems."""
+        self.evaluation.work = 0
         try:
             return self.evaluation.quantity(name)
         except Fault as fault:

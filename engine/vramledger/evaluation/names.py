@@ -8,7 +8,7 @@ from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.tables import CatalogRow, Row
 from vramledger.evaluation.values import NotApplicable
 from vramledger.language.syntax import Expr, Name
-from vramledger.problems import problem
+from vramledger.problems import Label, problem
 from vramledger.rules.model import Scope
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def missing(ev: Evaluation, tree: Expr, frame: Frame, value: NotApplicable) -> F
     if declared is None and name not in ev.program.candidates:
         first = tree.name.partition(".")[0]
         if frame.rows.get(first) is not None:
-            return Fault(problem("missing-fact", f"{needs} needs {tree.name}, and {value.reason}", place))
+            return Fault(problem("missing-fact", f"{needs} needs {tree.name}, and {value.reason}", place, value.hint))
     subject = f"{needs} needs {name}" if needs and needs != name else name
     message = f"{subject}, which nothing gives" if subject != name else f"nothing gives {name}"
     if value.reason not in (f"nothing gives {name}", ""):
@@ -59,6 +59,12 @@ def missing(ev: Evaluation, tree: Expr, frame: Frame, value: NotApplicable) -> F
         hint = declared.missing
     elif kind is not None:
         hint += f", or choose a {kind.key}"
+    from vramledger.evaluation.blame import givers
+
+    absent = [label for label in givers(ev, tree, frame.scope, frame.rows) if label.text.endswith("is absent")]
+    if absent:
+        also = (*absent[1:], Label(place, "needed here"))
+        return Fault(problem("missing-fact", message, absent[0].place, hint, also=also))
     return Fault(problem("missing-fact", message, place, hint))
 
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation import arithmetic as number
+from vramledger.evaluation.blame import blame
 from vramledger.evaluation.brief import brief, frozen, mistyped, out_of_bounds
 from vramledger.evaluation.facts import Given
 from vramledger.evaluation.frame import NO_ROWS, Fault, Frame, Resolution
@@ -98,7 +99,7 @@ def nothing(
             return NotApplicable(f"no {kind.name} is chosen", missing), nowhere
         if declared.entry:
             return NotApplicable(f"no {declared.entry} is chosen", bool(declared.missing)), nowhere
-        return NotApplicable(f"nothing gives {name}", missing=not declared.optional), nowhere
+        return NotApplicable(f"nothing gives {name}", not declared.optional, declared.missing), nowhere
     return NotApplicable(f"nothing gives {name}", missing=True), nowhere
 
 
@@ -203,5 +204,9 @@ def checked(ev: Evaluation, declared: Declaration, value: Any, resolution: Resol
         refuse(declared, value)
         found = mistyped(declared, value) or out_of_bounds(declared, value)
         if found:
-            raise Fault(problem("out-of-bounds", f"{declared.name} {found}", place))
+            formula = resolution.formula
+            message = f"{declared.name} {found}"
+            if formula is None:
+                raise Fault(problem("out-of-bounds", message, place))
+            raise Fault(blame(ev, "out-of-bounds", message, formula, place, resolution.scope, NO_ROWS))
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from vramledger.evaluation.blame import blame
 from vramledger.evaluation.brief import brief, frozen, mistyped, out_of_bounds
 from vramledger.evaluation.frame import NO_ROWS, Fault, Frame
 from vramledger.evaluation.interpret import evaluate, held_under, items
@@ -92,21 +93,24 @@ def row_column(ev: Evaluation, row: Row, name: str) -> Any:
         value = compute_cell(ev, row, name, key)
         declared = row.table.columns.get(name) or ev.program.declarations.get(key)
         if declared is not None and not isinstance(value, NotApplicable):
-            keep_bounds(declared, value, row, name)
+            keep_bounds(ev, declared, value, row, name)
     finally:
         ev.running_rows.discard((row, name))
     row.values[name] = value
     return value
 
 
-def keep_bounds(declared: Declaration, value: Any, row: Row, name: str) -> None:
+def keep_bounds(ev: Evaluation, declared: Declaration, value: Any, row: Row, name: str) -> None:
     """Raises Fault where a column's value is not what its declaration allows."""
     refuse(declared, value)
     found = mistyped(declared, value) or out_of_bounds(declared, value)
     if found:
         cell = row.formulas.get(name)
-        place = cell.formula.place() if cell is not None else row.fill.place
-        raise Fault(problem("out-of-bounds", f"{name} of row {row.label} of {row.table.name} {found}", place))
+        message = f"{name} of row {row.label} of {row.table.name} {found}"
+        if cell is None:
+            raise Fault(problem("out-of-bounds", message, row.fill.place))
+        rows = {cell.variable: row} if cell.variable else row.variables
+        raise Fault(blame(ev, "out-of-bounds", message, cell.formula, cell.formula.place(), row.fill.scope, rows))
 
 
 def compute_cell(ev: Evaluation, row: Row, name: str, key: str) -> Any:
@@ -117,7 +121,9 @@ def compute_cell(ev: Evaluation, row: Row, name: str, key: str) -> Any:
         row.formulas[name] = Cell(formula, row.fill.origin, row.fill.source)
         if isinstance(value, NotApplicable) and declared is not None and not declared.optional:
             message = f"{key} is needed in row {row.label}, and {value.reason}"
-            raise Fault(problem("missing-fact", message, formula.place(), declared.missing))
+            found = blame(ev, "missing-fact", message, formula, formula.place(), row.fill.scope, row.variables)
+            hint = value.hint or declared.missing
+            raise Fault(found._replace(hints=(hint,) if hint else ()))
         return value
     rules = tuple(rule for rule in ev.program.candidates.get(key, ()) if rule.per is not None)
     if rules:
@@ -127,7 +133,7 @@ def compute_cell(ev: Evaluation, row: Row, name: str, key: str) -> Any:
         return evaluate(ev, declared.default.tree, Frame(declared.default, declared.scope, row.variables, row))
     if declared is not None and not declared.optional:
         reason = f"row {row.label} of {row.table.name} has no {name}"
-        return NotApplicable(f"{reason}: {declared.missing}" if declared.missing else reason, missing=True)
+        return NotApplicable(reason, missing=True, hint=declared.missing)
     return NotApplicable(f"row {row.label} of {row.table.name} has no {name}")
 
 

@@ -16,11 +16,12 @@ Truth = bool | Node
 class NotApplicable:
     """The value of what does not apply; `reason` says why. `missing` marks what nothing gives."""
 
-    __slots__ = ("_reason", "missing")
+    __slots__ = ("_reason", "hint", "missing")
 
-    def __init__(self, reason: str | Callable[[], str], missing: bool = False) -> None:
+    def __init__(self, reason: str | Callable[[], str], missing: bool = False, hint: str = "") -> None:
         self._reason = reason  # a reason that takes work is found when it is first asked for
         self.missing = missing
+        self.hint = hint
 
     @property
     def reason(self) -> str:

@@ -66,7 +66,7 @@ def _tolerance(node: Scalar | None) -> Fraction | None:
     text = node.text.replace("percent", "").strip()
     try:
         share = Fraction(text)
-    except ValueError:
+    except (ValueError, ZeroDivisionError):
         raise Problems(
             [problem("type-clash", f"a tolerance of {node.text!r}", node.place, "write 1 percent")]
         ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from vramledger.rules.bytes import decode_text, read_bytes
 def find(given: str, base: Path, name: str) -> Path:
     """The file that a scenario means: itself, or the file of that name in the folder it names."""
     path = base / Path(given).expanduser()
-    return path / name if path.is_dir() else path
+    return path / name if os.path.isdir(path) else path  # noqa: PTH112 - a path of any length and signs is asked
 
 
 def read_json(path: Path) -> tuple[dict[str, Any], bytes, Problem | None]:

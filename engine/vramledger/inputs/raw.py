@@ -12,6 +12,7 @@ from vramledger.rules.bytes import decode_text, read_bytes
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
 
 IN_MEMORY = "<scenario>"
+_MOST_BITS = 2000
 
 
 class Written(NamedTuple):
@@ -32,7 +33,10 @@ class Raw(NamedTuple):
 def read_raw(given: str | Path | MappingOf[str, Any], base: str | Path | None = None) -> Raw:
     """A scenario's tree from a file or a dict. Raises Problems."""
     if isinstance(given, MappingOf):
-        tree = tree_of(given)
+        try:
+            tree = tree_of(given)
+        except RecursionError:
+            raise Problems([problem("too-deep", "a scenario nested too deep", Place(IN_MEMORY))]) from None
         assert isinstance(tree, Mapping)
         return Raw(tree, IN_MEMORY, Path(base) if base is not None else Path())
     path = Path(given)
@@ -48,7 +52,7 @@ def read_raw(given: str | Path | MappingOf[str, Any], base: str | Path | None = 
     if faults:
         raise Problems(faults)
     if len(trees) != 1 or not isinstance(trees[0], Mapping):
-        count = f"{len(trees)} documents" if len(trees) != 1 else "no fields"
+        count = f"{len(trees)} documents" if len(trees) > 1 else "nothing" if not trees else "no fields"
         hint = "begin with model: NAME" if len(trees) < 2 else "one scenario a file"
         message = f"expected a scenario, found {count}"
         raise Problems([problem("not-a-mapping", message, Place(str(path), 1, 1), hint)])
@@ -96,4 +100,6 @@ def _scalar(text: str, style: str) -> Scalar:
 def _number(value: Any) -> str:
     if isinstance(value, Fraction) and value.denominator != 1:
         return f"{value.numerator} / {value.denominator}"
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return "1e999"  # beyond all memory, and refused as such
     return repr(value) if isinstance(value, float) else str(int(value))

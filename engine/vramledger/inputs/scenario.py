@@ -64,6 +64,9 @@ class _Reader:
     def take(self, tree: Mapping) -> None:
         for key, value in tree.items:
             if key.text in ABOUT:
+                if key.text in ("expect", "sweep") and not isinstance(value, Mapping):
+                    message = f"{key.text}: expected quantities and their values"
+                    self.problems.append(problem("wrong-shape", message, value.place))
                 continue
             self._note(key, key.text, value)
 
@@ -89,7 +92,7 @@ class _Reader:
             self._keep(kind.selector, key, value)
         elif name not in self.declarations and f"{name}.name" in self.declarations and isinstance(value, Scalar):
             self._keep(f"{name}.name", key, value)
-        elif isinstance(value, Mapping) and not self._is_value(name):
+        elif isinstance(value, Mapping) and value.items and not self._is_value(name):
             for inner, below in value.items:
                 self._note(inner, f"{name}.{inner.text}", below)
         else:
@@ -236,6 +239,11 @@ class _Reader:
         field, fact = kind.matches
         value, place = self._known(fact)
         if value is None:
+            record, _, name = fact.partition(".")
+            if record in self.records and record in self.record_places:
+                message = f"{place.path} has no {name}, which chooses the {kind.name}"
+                hint = nearest(name, self.records[record])
+                self.problems.append(problem("missing-fact", message, place, hint))
             return
         for name in self.ruleset.names(kind.name):
             listed = to_data(self.ruleset.tree(kind.name, name).get(field))
@@ -248,7 +256,7 @@ class _Reader:
             for name in self.ruleset.names(kind.name)
             for item in to_data(self.ruleset.tree(kind.name, name).get(field)) or []
         ]
-        hint = nearest(str(value), known) or f"there are: {', '.join(sorted(known))}"
+        hint = nearest(str(value), known) or f"there are: {', '.join(sorted(map(str, known)))}"
         message = f"no {kind.name} is for {fact} {brief(value)}"
         self.problems.append(problem("unknown-entry", message, place, hint))
 

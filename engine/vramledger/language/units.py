@@ -201,8 +201,8 @@ class _Checker:
             return found
         known = self.names.quantity(name)
         if known is None:
-            message = f"nothing is called {name}"
-            return self._fault("unknown-name", message, (span, ""), hints=(self.names.near(name),))
+            hint = "write true or false" if name in ("yes", "no", "on", "off") else self.names.near(name)
+            return self._fault("unknown-name", f"nothing is called {name}", (span, ""), hints=(hint,))
         return known
 
     def _column(self, row: Type, name: str, span: Span) -> Type:

@@ -18,7 +18,7 @@ def read_bytes(path: str | Path) -> tuple[bytes, Problem | None]:
     except IsADirectoryError:
         return b"", problem("unreadable-file", f"{shown} is a folder", Place(shown), "give a file")
     except OSError as fault:
-        return b"", problem("unreadable-file", f"cannot read {shown}: {fault.strerror}", Place(shown))
+        return b"", problem("unreadable-file", f"cannot read {shown[:200]}: {fault.strerror}", Place(shown[:200]))
     except ValueError:
         return b"", problem("unreadable-file", f"{shown!r} is not a file name", Place("<input>"))
     if len(content) > LARGEST_FILE:

@@ -9,7 +9,21 @@ from vramledger.language.units import ANY, BOOLEAN, TEXT, Fault, Type, check
 from vramledger.problems import Label, Problem, nearest, problem
 from vramledger.rules.graph import cycles, later_stages
 from vramledger.rules.load import RuleSet
-from vramledger.rules.model import Declaration, Entry, Fill, Formula, Notice, Rule, Scope, Table
+from vramledger.rules.model import (
+    CONVENTION,
+    ENTRY,
+    STANDARD,
+    USER,
+    Declaration,
+    Entry,
+    Fill,
+    Formula,
+    Kind,
+    Notice,
+    Rule,
+    Scope,
+    Table,
+)
 from vramledger.rules.overlay import base_declarations, field_rules
 
 
@@ -141,6 +155,7 @@ def check_rules(ruleset: RuleSet) -> list[Problem]:
         also = (Label(first.place, f"{first.type} here"),)
         message = f"{declared.name} is {declared.type} here"
         problems.append(problem("unit-clash", message, declared.place, also=also))
+    problems += _check_kinds(ruleset)
     problems += _conflicts(world)
     problems += cycles(ruleset, world.type_of, entries)
     problems += later_stages(ruleset)
@@ -245,22 +260,40 @@ def _placed(faults: list[Fault], formula: Formula) -> Iterator[Problem]:
         yield Problem(fault.code, fault.message, labels, fault.hints)
 
 
+def _check_kinds(ruleset: RuleSet) -> Iterator[Problem]:
+    """What kinds promise: their default exists, what they read is told whole, nobody shares their key or selector."""
+    taken: dict[str, Kind] = {}
+    for kind in ruleset.kinds.values():
+        if kind.default and ruleset.resolve(kind.name, kind.default) is None:
+            hint = ruleset.near(kind.name, kind.default)
+            yield problem("unknown-entry", f"no {kind.name} is called {kind.default}", kind.place, hint)
+        for word in {f"key {kind.key}", f"selector {kind.selector}"}:
+            other = taken.setdefault(word, kind)
+            if other is not kind:
+                also = (Label(other.place, "taken here"),)
+                yield problem("declared-twice", f"the {word} of {kind.name} is taken", kind.place, also=also)
+        for name in ruleset.names(kind.name) if kind.reads else ():
+            given = ruleset.entry(kind.name, name).fields
+            for field in ("given", "file", "into"):
+                if field not in given:
+                    yield problem("missing-key", f"{kind.name} {name} has no {field}", ruleset.place(kind.name, name))
+
+
 def _conflicts(world: World) -> Iterator[Problem]:
     """Two rules without a condition, neither of which overrides: no scenario can choose between them."""
-    firm: dict[str, Rule] = {}
+    firm: dict[tuple[int, str], Rule] = {}
     for rule in world.rules:
-        fixed = rule.layer == 0 and rule.when is None and not rule.overrides
-        if not fixed:
+        if rule.when is not None or rule.overrides or rule.layer not in (STANDARD, USER):
             continue
-        before = firm.get(rule.name)
+        before = firm.get((rule.layer, rule.name)) or (firm.get((STANDARD, rule.name)) if rule.layer else None)
         if before is not None:
             also = (Label(before.place, "and here"),)
             hint = "give one of them a `when`, or say `overrides: true` in the one that shall win"
             yield problem("conflict", f"two rules give {rule.name}", rule.place, hint, also=also)
-        firm[rule.name] = rule
+        firm[rule.layer, rule.name] = rule
     for rule in world.rules:
-        before = firm.get(rule.name)
-        if before is not None and rule.layer > 0 and rule.when is None and not rule.overrides:
+        before = firm.get((STANDARD, rule.name))
+        if before is not None and rule.layer in (ENTRY, CONVENTION) and rule.when is None and not rule.overrides:
             also = (Label(before.place, "this one always applies"),)
             hint = "say `overrides: true`"
             yield problem("conflict", f"two rules give {rule.name}", rule.place, hint, also=also)

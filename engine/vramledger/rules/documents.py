@@ -13,7 +13,7 @@ from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
 
 def read_documents(files: Iterable[File]) -> tuple[list[Document], list[Problem]]:
     """The documents of the files, and what is wrong with their text."""
-    found: list[tuple[tuple[str, str, bytes], Document]] = []
+    found: list[tuple[tuple[bool, str, str, bytes], Document]] = []
     problems: list[Problem] = []
     for file in files:
         text, fault = decode_text(file.content, file.path)
@@ -30,7 +30,7 @@ def read_documents(files: Iterable[File]) -> tuple[list[Document], list[Problem]
             if isinstance(made, Problem):
                 problems.append(made)
             else:
-                found.append(((made.head, made.name, file.content), made))
+                found.append(((file.user, made.head, made.name, file.content), made))
     # in the order of what they say, so that files may be renamed and moved
     return [made for _, made in sorted(found, key=lambda pair: pair[0])], problems
 

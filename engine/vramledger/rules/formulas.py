@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from vramledger.language.syntax import Expr, Number, Text
+from vramledger.language.syntax import Aggregate, Expr, Number, Text
 from vramledger.problems import Problem, problem
 from vramledger.rules.model import Formula
 from vramledger.rules.tree import Scalar
@@ -31,7 +31,12 @@ class FormulaReader:
 
     def each(self, scalar: Scalar) -> Formula:
         """`t in tensors if t.trainable`, as the aggregate that runs over those rows."""
-        return Formula(scalar, self._tree(scalar, f"{_EACH}{scalar.text})", len(_EACH)), len(_EACH))
+        text = f"{_EACH}{scalar.text})"
+        tree = self._tree(scalar, text, len(_EACH))
+        if not callable(tree) and not (isinstance(tree, Aggregate) and tree.body == Number(0)):
+            hint = "write a variable and a table: t in tensors if t.trainable"
+            self.problems.append(problem("formula-syntax", "no run over rows", scalar.place, hint))
+        return Formula(scalar, tree, len(_EACH))
 
     def literal(self, scalar: Scalar) -> Formula:
         """A text as it stands."""

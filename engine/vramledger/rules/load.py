@@ -29,6 +29,7 @@ from vramledger.rules.model import (
 from vramledger.rules.tree import Mapping, Scalar
 
 # Folders that hold what is evaluated, not what it is evaluated with.
+RESERVED = ("stage", "kind")
 NOT_SPECS = ("scenarios", "measurements")
 
 
@@ -88,7 +89,8 @@ class RuleSet:
         if name in known:
             return name
         lowered = name.lower()
-        return lowered if lowered in known else self.aliases(kind).get(name) or self.aliases(kind).get(lowered)
+        others = {alias.lower(): own for alias, own in self.aliases(kind).items()}
+        return lowered if lowered in known else others.get(lowered)
 
     def place(self, kind: str, name: str) -> Place:
         return self._documents[kind][name].place
@@ -137,23 +139,20 @@ class RuleSet:
         if not isinstance(wanted, Scalar):
             return tree, ()
         parent = self.resolve(kind, wanted.text)
-        if parent is None or parent in (*seen, name):
-            if not seen:
-                chain = " -> ".join((*seen, name, wanted.text))
-                found = (
-                    problem(
-                        "unknown-entry",
-                        f"no {kind} is called {wanted.text}",
-                        wanted.place,
-                        self.near(kind, wanted.text),
-                    )
-                    if parent is None
-                    else problem("cycle", f"{kind} entries extend each other: {chain}", wanted.place)
-                )
-                self.reader.problems.append(found)
+        if parent is None:
+            hint = self.near(kind, wanted.text)
+            self._note(problem("unknown-entry", f"no {kind} is called {wanted.text}", wanted.place, hint))
+            return tree, ()
+        if parent in (*seen, name):
+            chain = " -> ".join((*seen, name, parent))
+            self._note(problem("cycle", f"{kind} entries extend each other: {chain}", wanted.place))
             return tree, ()
         base, chain_above = self._merged(kind, parent, (*seen, name))
         return merge(self.kinds[kind], base, tree), (parent, *chain_above)
+
+    def _note(self, found: Problem) -> None:
+        if found not in self.reader.problems:
+            self.reader.problems.append(found)
 
     def near(self, kind: str, name: str) -> str:
         """A did-you-mean hint among a kind's entries, or the list of them."""
@@ -193,6 +192,9 @@ class RuleSet:
     def _add_kind(self, document: Document) -> None:
         builder = Builder(self.reader, f"kind {document.name}", STANDARD)
         kind = builder.kind(document.tree())
+        if kind.name in RESERVED:
+            self.problems.append(problem("declared-twice", f"{kind.name} is the engine's own word", document.place))
+            return
         if kind.name in self.kinds:
             self._twice(f"the kind {kind.name}", document.place, self.kinds[kind.name].place)
             return
@@ -240,7 +242,6 @@ class RuleSet:
                     if other is not None and other != name:
                         self._twice(f"the name {alias} of {kind}", document.place, documents[other].place)
                     taken[alias] = name
-                    taken.setdefault(alias.lower(), name)
 
     def _declare(self, declaration: Declaration) -> None:
         before = self.declarations.get(declaration.name)
@@ -262,8 +263,9 @@ def gather(folders: Iterable[str | Path]) -> tuple[list[File], list[Problem]]:
     found = [(path, f"specs{path[len(bundled) :]}".replace(os.sep, "/"), False) for path in _yaml_files(bundled)]
     problems = []
     for given in map(str, folders):
-        if not Path(given).exists():
-            problems.append(problem("unreadable-file", f"there is no folder {given}", Place(given)))
+        if not os.path.exists(given):  # noqa: PTH110 - a path of any length and signs is asked, not trusted
+            problems.append(problem("unreadable-file", f"there is no folder {given!r}", Place(given[:200])))
+            continue
         found += [(path, path, True) for path in ([given] if Path(given).is_file() else _yaml_files(given))]
     files = []
     for path, shown, user in found:

@@ -27,7 +27,8 @@ def read_yaml(text: str, path: str) -> tuple[list[Node], list[Problem]]:
         for event in yaml.parse(text, Loader=loader):
             builder.take(event)
     except yaml.MarkedYAMLError as fault:
-        mark = fault.problem_mark or fault.context_mark
+        ended = "end of stream" in (fault.problem or "")
+        mark = (fault.context_mark if ended else None) or fault.problem_mark or fault.context_mark
         place = Place(path, mark.line + 1, mark.column + 1) if mark else Place(path)
         what = fault.problem or fault.context or "not YAML"
         tab = "tab" in what or "'\\t'" in what or (mark is not None and builder.character(mark) == "\t")

@@ -149,7 +149,8 @@ def _fault(error: Any, tree: Mapping) -> Problem:
     if error.validator == "not":
         return problem("wrong-shape", f"{where}: gives both formula and cases", place, "keep one of them")
     if error.validator == "pattern":
-        return problem("wrong-shape", f"{where}: {error.instance!r} is not a word of the expected form", place)
+        expected = error.schema.get("description", "a word of letters, digits and _")
+        return problem("wrong-shape", f"{where}: found {error.instance!r}, expected {expected}", place)
     return problem("wrong-shape", f"{where}: {error.message[:200]}", place)
 
 

@@ -1,0 +1,92 @@
+"""Where a user gave what a formula could not take: the facts and the fields of files behind it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vramledger.evaluation.brief import brief, frozen
+from vramledger.evaluation.names import full_name
+from vramledger.evaluation.tables import Row
+from vramledger.language.syntax import Expr, Name, walk
+from vramledger.problems import Label, Place, Problem, problem
+from vramledger.rules.model import Formula, Scope
+
+if TYPE_CHECKING:
+    from vramledger.evaluation.evaluate import Evaluation
+
+_DEEPEST = 6
+
+
+def blame(
+    ev: Evaluation, code: str, message: str, formula: Formula, place: Place, scope: Scope, rows: Mapping[str, Any]
+) -> Problem:
+    """A problem at what the user gave, with the formula that could not take it; at the formula where nobody did."""
+    given = list(dict.fromkeys(givers(ev, formula.tree, scope, rows)))
+    if not given:
+        return problem(code, message, place)
+    (first, said), *others = given
+    return problem(code, f"{message}; {said}", first, also=(*others, Label(place, "needed here")))
+
+
+def givers(ev: Evaluation, tree: Expr, scope: Scope, rows: Mapping[str, Any], depth: int = 0) -> Iterator[Label]:
+    """The places of the facts that a formula reads, through the quantities and columns between."""
+    for part in walk(tree) if depth < _DEEPEST else ():
+        if not isinstance(part, Name):
+            continue
+        first, _, rest = part.name.partition(".")
+        if isinstance(rows.get(first), Row):
+            row: Row = rows[first]
+            cell = row.formulas.get(rest)
+            if cell is not None:
+                inner = {cell.variable: row} if cell.variable else row.variables
+                yield from givers(ev, cell.formula.tree, row.fill.scope, inner, depth + 1)
+        elif isinstance(rows.get(first), dict):
+            yield from (Label(given.place, f"{name} is given here") for name, given in _lists(ev, rows[first]))
+        else:
+            yield from _of_quantity(ev, full_name(ev, part.name, scope), depth)
+
+
+def _lists(ev: Evaluation, item: Any) -> Iterator[tuple[str, Any]]:
+    for name, given in ev.facts.values.items():
+        if isinstance(given.value, tuple) and item in given.value:
+            yield name, given
+
+
+def _of_quantity(ev: Evaluation, name: str, depth: int) -> Iterator[Label]:
+    given = ev.facts.values.get(name)
+    if given is not None:
+        yield Label(given.place, f"{name} is {brief(given.value)}")
+        return
+    record = ev.program.record(name)
+    if record is not None and record in ev.facts.record_places:
+        key = name.partition(".")[2]
+        value = ev.facts.records[record].get(key.partition(".")[0])
+        said = "is absent" if value is None else f"is {brief(frozen(value))}"
+        yield Label(_key(ev.facts.record_places[record], key), f"{name} {said}")
+        return
+    resolution = ev.resolutions.get(name)
+    if resolution is not None and resolution.formula is not None:
+        yield from givers(ev, resolution.formula.tree, resolution.scope, {}, depth + 1)
+        return
+    for rule in ev.program.candidates.get(name, ()):
+        for case in rule.cases:
+            yield from givers(ev, case.formula.tree, rule.scope, {}, depth + 1)
+    declared = ev.program.declarations.get(name)
+    if declared is not None and declared.default is not None and not ev.program.candidates.get(name):
+        yield from givers(ev, declared.default.tree, declared.scope, {}, depth + 1)
+
+
+def _key(place: Place, key: str) -> Place:
+    """Where a JSON file writes a key; the file itself where it does not."""
+    try:
+        text = Path(place.path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return place
+    match = re.search(rf'"{re.escape(key)}"\s*:', text)
+    if match is None:
+        return place
+    line = text.count("\n", 0, match.start()) + 1
+    return Place(place.path, line, match.start() - text.rfind("\n", 0, match.start()), len(key) + 2)
