@@ -73,7 +73,7 @@ FAULTY = {
     "tab": "yaml-syntax",
     "tensors_bad_shape": "type-clash",
     "tensors_negative_shape": "out-of-bounds",
-    "tensors_no_list": "not-a-table",
+    "tensors_no_list": "type-clash",
     "tensors_of_numbers": "not-a-row",
     "tensors_scalar_shape": "not-a-table",
     "tensors_without_shape": "missing-fact",
@@ -157,7 +157,7 @@ CONFIGS = {
     "size fraction": (changed(hidden_size=64.5), "out-of-bounds"),
     "layers negative": (changed(num_hidden_layers=-2), "out-of-bounds"),
     "no heads": (changed(num_attention_heads=0), "out-of-bounds"),
-    "tie text": (changed(tie_word_embeddings="yes"), "out-of-bounds"),
+    "tie text": (changed(tie_word_embeddings="yes"), "type-clash"),
 }
 
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from vramledger.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -16,7 +17,9 @@ def test_the_readme_shows_output():
     assert len(SHOWN) >= 2
 
 
-@pytest.mark.parametrize(("command", "output"), [s for s in SHOWN if not s[1].startswith(("$", "```"))], ids=lambda s: s[:30])
+@pytest.mark.parametrize(
+    ("command", "output"), [s for s in SHOWN if not s[1].startswith(("$", "```"))], ids=lambda s: s[:30]
+)
 def test_readme_prints_what_stands_there(command, output, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     main(command.split())

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+
 import vramledger
 from vramledger.reports.ledger import to_dict
 from vramledger.rules.bytes import decode_text

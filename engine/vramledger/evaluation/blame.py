@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation.brief import brief, frozen
+from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.names import full_name
 from vramledger.evaluation.tables import Row
 from vramledger.language.syntax import Expr, Name, walk
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from vramledger.evaluation.evaluate import Evaluation
 
 _DEEPEST = 6
+_BLAMED = ("type-clash", "not-a-table", "not-a-row", "division-by-zero", "arithmetic", "overflow")
 
 
 def blame(
@@ -27,8 +29,27 @@ def blame(
     given = list(dict.fromkeys(givers(ev, formula.tree, scope, rows)))
     if not given:
         return problem(code, message, place)
-    (first, said), *others = given
-    return problem(code, f"{message}; {said}", first, also=(*others, Label(place, "needed here")))
+    said = f"{message}; {given[0].text}"
+    placed = [label for label in given if label.place.line]
+    if not placed:
+        return problem(code, said, place)
+    return problem(code, said, placed[0].place, also=(*placed[1:], Label(place, "needed here")))
+
+
+def blamed(ev: Evaluation, frame: Frame) -> Any:
+    """The value of a frame's formula; a fault in it also names what the user gave."""
+    try:
+        return ev.evaluate(frame.formula.tree, frame)
+    except Fault as fault:
+        if not fault.blamed and fault.problem.code in _BLAMED and fault.problem.labels:
+            (first, *others), found = fault.problem.labels, fault.problem
+            given = list(dict.fromkeys(givers(ev, frame.formula.tree, frame.scope, frame.rows)))
+            if given and first.place.path not in {label.place.path for label in given}:
+                placed = [label for label in given if label.place.line]
+                labels = (*placed, Label(first.place, "needed here"), *others) if placed else found.labels
+                fault.problem = found._replace(message=f"{found.message}; {given[0].text}", labels=labels)
+        fault.blamed = True
+        raise
 
 
 def givers(ev: Evaluation, tree: Expr, scope: Scope, rows: Mapping[str, Any], depth: int = 0) -> Iterator[Label]:
@@ -43,7 +64,7 @@ def givers(ev: Evaluation, tree: Expr, scope: Scope, rows: Mapping[str, Any], de
             if cell is not None:
                 inner = {cell.variable: row} if cell.variable else row.variables
                 yield from givers(ev, cell.formula.tree, row.fill.scope, inner, depth + 1)
-        elif isinstance(rows.get(first), dict):
+        elif first in rows:
             yield from (Label(given.place, f"{name} is given here") for name, given in _lists(ev, rows[first]))
         else:
             yield from _of_quantity(ev, full_name(ev, part.name, scope), depth)

@@ -17,6 +17,7 @@ class Fault(Exception):
     def __init__(self, found: Problem) -> None:
         super().__init__(found.message)
         self.problem = found
+        self.blamed = False  # whether it was asked what the user gave
 
 
 NO_ROWS: Mapping[str, Any] = MappingProxyType({})

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation import arithmetic as number
-from vramledger.evaluation.blame import blame
+from vramledger.evaluation.blame import blame, blamed
 from vramledger.evaluation.brief import brief, frozen, mistyped, out_of_bounds
 from vramledger.evaluation.facts import Given
 from vramledger.evaluation.frame import NO_ROWS, Fault, Frame, Resolution
@@ -46,7 +46,7 @@ def resolve(ev: Evaluation, name: str) -> tuple[Any, Resolution]:
     if declared is not None and declared.default is not None:
         frame = Frame(declared.default, declared.scope)
         why = "the default"
-        value = evaluate(ev, declared.default.tree, frame)
+        value = blamed(ev, frame)
         place = declared.default.place()
         return value, Resolution("default", place, formula=declared.default, scope=declared.scope, why=why)
     return nothing(ev, name, declared, reason)
@@ -159,7 +159,7 @@ def cases(ev: Evaluation, rule: Rule, rows: Mapping[str, Any] = NO_ROWS, start: 
         case = rule.cases[position]
         frame = Frame(case.formula, rule.scope, rows)
         if case.when is None:
-            return evaluate(ev, case.formula.tree, frame), case
+            return blamed(ev, frame), case
         test = truth(ev, case.when.tree, Frame(case.when, rule.scope, rows))
         if test is True:
             return evaluate(ev, case.formula.tree, frame), case
@@ -202,11 +202,12 @@ def checked(ev: Evaluation, declared: Declaration, value: Any, resolution: Resol
                 raise Fault(problem("fraction-of-a-byte", message, place, "round it where it arises: ceil(...)"))
     if resolution.kind != "fact":
         refuse(declared, value)
-        found = mistyped(declared, value) or out_of_bounds(declared, value)
+        wrong = mistyped(declared, value)
+        found, code = wrong or out_of_bounds(declared, value), "type-clash" if wrong else "out-of-bounds"
         if found:
             formula = resolution.formula
             message = f"{declared.name} {found}"
             if formula is None:
-                raise Fault(problem("out-of-bounds", message, place))
-            raise Fault(blame(ev, "out-of-bounds", message, formula, place, resolution.scope, NO_ROWS))
+                raise Fault(problem(code, message, place))
+            raise Fault(blame(ev, code, message, formula, place, resolution.scope, NO_ROWS))
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vramledger.evaluation.blame import blame
+from vramledger.evaluation.blame import blame, blamed
 from vramledger.evaluation.brief import brief, frozen, mistyped, out_of_bounds
 from vramledger.evaluation.frame import NO_ROWS, Fault, Frame
 from vramledger.evaluation.interpret import evaluate, held_under, items
@@ -103,21 +103,22 @@ def row_column(ev: Evaluation, row: Row, name: str) -> Any:
 def keep_bounds(ev: Evaluation, declared: Declaration, value: Any, row: Row, name: str) -> None:
     """Raises Fault where a column's value is not what its declaration allows."""
     refuse(declared, value)
-    found = mistyped(declared, value) or out_of_bounds(declared, value)
+    wrong = mistyped(declared, value)
+    found, code = wrong or out_of_bounds(declared, value), "type-clash" if wrong else "out-of-bounds"
     if found:
         cell = row.formulas.get(name)
         message = f"{name} of row {row.label} of {row.table.name} {found}"
         if cell is None:
-            raise Fault(problem("out-of-bounds", message, row.fill.place))
+            raise Fault(problem(code, message, row.fill.place))
         rows = {cell.variable: row} if cell.variable else row.variables
-        raise Fault(blame(ev, "out-of-bounds", message, cell.formula, cell.formula.place(), row.fill.scope, rows))
+        raise Fault(blame(ev, code, message, cell.formula, cell.formula.place(), row.fill.scope, rows))
 
 
 def compute_cell(ev: Evaluation, row: Row, name: str, key: str) -> Any:
     formula = row.fill.cells.get(name)
     declared = row.table.columns.get(name)
     if formula is not None:
-        value = evaluate(ev, formula.tree, Frame(formula, row.fill.scope, row.variables, row))
+        value = blamed(ev, Frame(formula, row.fill.scope, row.variables, row))
         row.formulas[name] = Cell(formula, row.fill.origin, row.fill.source)
         if isinstance(value, NotApplicable) and declared is not None and not declared.optional:
             message = f"{key} is needed in row {row.label}, and {value.reason}"

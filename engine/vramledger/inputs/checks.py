@@ -63,14 +63,15 @@ def run_examples(ruleset: RuleSet, like: str = "") -> Iterator[Check | Problems]
 def _tolerance(node: Scalar | None) -> Fraction | None:
     if node is None:
         return None
-    text = node.text.replace("percent", "").strip()
+    number = node.text.replace("percent", "").strip()
     try:
-        share = Fraction(text)
+        share = Fraction(number) / (100 if "percent" in node.text else 1)
     except (ValueError, ZeroDivisionError):
-        raise Problems(
-            [problem("type-clash", f"a tolerance of {node.text!r}", node.place, "write 1 percent")]
-        ) from None
-    return share / 100 if "percent" in node.text else share
+        share = Fraction(-1)
+    if not 0 <= share <= 1:
+        hint = "write a share: 1 percent"
+        raise Problems([problem("type-clash", f"a tolerance of {node.text!r}", node.place, hint)])
+    return share
 
 
 def run_scenario(ruleset: RuleSet, path: Path, overrides: dict[str, Any] | None = None) -> Iterator[Check | Problems]:

@@ -18,7 +18,7 @@ from vramledger.problems import Label, Place, Problem, Problems, nearest, proble
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Kind
 from vramledger.rules.overlay import Program, base_declarations, compose
-from vramledger.rules.tree import Mapping, Node, Scalar, encode, to_data
+from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, encode, to_data
 
 ABOUT = ("says", "source", "sweep", "expect", "examples")
 
@@ -92,7 +92,7 @@ class _Reader:
             self._keep(kind.selector, key, value)
         elif name not in self.declarations and f"{name}.name" in self.declarations and isinstance(value, Scalar):
             self._keep(f"{name}.name", key, value)
-        elif isinstance(value, Mapping) and value.items and not self._is_value(name):
+        elif isinstance(value, Mapping) and not self._is_value(name) and (value.items or name not in self.declarations):
             for inner, below in value.items:
                 self._note(inner, f"{name}.{inner.text}", below)
         else:
@@ -291,6 +291,8 @@ class _Reader:
             self.problems.append(problem("type-clash", f"expected {declared.type}, found fields", key.place))
         elif isinstance(value, Scalar) and value.null:
             self.problems.append(problem("type-clash", f"{name} has no value", key.place, "leave it out"))
+        elif kind == "list" and not isinstance(value, Sequence):
+            self.problems.append(problem("type-clash", f"{name}: expected a list", value.place))
         elif kind in ("list", "record", "any"):
             self.values[name] = Given(frozen(to_data(value)), key.place, varies=False)
         elif not isinstance(value, Scalar):

@@ -120,7 +120,10 @@ def cycles(ruleset: RuleSet, known: Known, entries: Iterable[Entry]) -> Iterator
             if frozenset(group) in seen or (len(group) == 1 and not graph.has_edge(node, node)):
                 continue
             seen.add(frozenset(group))
-            yield _cycle(graph, networkx.find_cycle(graph.subgraph(sorted(group))))
+            inside: networkx.DiGraph[str] = networkx.DiGraph(
+                [(a, b) for a in sorted(group) for b in sorted(graph[a]) if b in group]
+            )
+            yield _cycle(graph, networkx.find_cycle(inside, source=min(group)))
 
 
 def _circular(parts: Iterable[Part]) -> bool:

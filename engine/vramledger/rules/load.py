@@ -74,6 +74,7 @@ class RuleSet:
         self._entries: dict[tuple[str, str], Entry] = {}
         self._plain: list[Document] = []
         self._orders: dict[str, int] = {}
+        self._circles: set[frozenset[str]] = set()  # of entries that extend each other, each told once
 
     def names(self, kind: str) -> list[str]:
         """The entries of a kind, in order of name."""
@@ -144,8 +145,11 @@ class RuleSet:
             self._note(problem("unknown-entry", f"no {kind} is called {wanted.text}", wanted.place, hint))
             return tree, ()
         if parent in (*seen, name):
-            chain = " -> ".join((*seen, name, parent))
-            self._note(problem("cycle", f"{kind} entries extend each other: {chain}", wanted.place))
+            chain = (*seen, name)
+            if frozenset(chain) not in self._circles:
+                self._circles.add(frozenset(chain))
+                message = f"{kind} entries extend each other: {' -> '.join((*chain, parent))}"
+                self._note(problem("cycle", message, wanted.place))
             return tree, ()
         base, chain_above = self._merged(kind, parent, (*seen, name))
         return merge(self.kinds[kind], base, tree), (parent, *chain_above)
