@@ -24,7 +24,8 @@ FILES = sorted(path.relative_to(SPECS).as_posix() for path in SPECS.rglob("*.yam
 SPLICES = (
     "", "null", "[]", "{}", "[a, b]", "{a: 1}", "0", "-1", "1e9", "0.5", "true", "no", "x", "4 B", "1 .. 2",
     "9**9**9",
-    "parameters.bytes", "sum(t.bytes for t in tensors)", "modules", "config", "config.x", "w.shape[-1]", "a b", "(", "{",
+    "parameters.bytes", "sum(t.bytes for t in tensors)", "modules", "config", "config.x", "w.shape[-1]", "a b",
+    "(", "{",
     "'", '"', "|", ">", "- ", ": ", "#", "*a", "&a", "!!int", "\t", "\x00", "é", "name", "first(t for t in tensors)",
     "not_applicable('no')", "'a' in model.tensors", "per: t in tensors", "overrides: true", "remove: true",
 )  # fmt: skip
@@ -103,8 +104,10 @@ ODD = (
     "kind: reader\nreads: true\n---\nreader: any\n",
     "import: other\ngiven: model.huggingface\n",
     "import: other\ninto: config\n",
-    "kind: foo\nmatches: {list: xs, fact: config.model_type}\nfields:\n"
-    "  xs: {type: list}\n---\nfoo: a\nxs: [1, {a: b}]\n",
+    (
+        "kind: foo\nmatches: {list: xs, fact: config.model_type}\nfields:\n"
+        "  xs: {type: list}\n---\nfoo: a\nxs: [1, {a: b}]\n"
+    ),
     "kind: foo\nmatches: {list: xs, fact: config.model_type}\nfields:\n  xs: {type: list}\n---\nfoo: a\n",
     "kind: foo\nkey: model\n",
     "kind: foo\nselector: task\n",
