@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # The tables and quantities that make an answer, by the names that users hold.
 COMPONENTS, PHASES = "components", "phases"
 TOTAL, FITS, PEAK_PHASE = "total.bytes", "fits", "peak.phase"
+PEAK_MOMENT, HARDWARE, CAPACITY, HEADROOM = "peak.moment", "hardware.name", "capacity.bytes", "headroom.bytes"
 HEADLINES = (
     "parameters.count",
     "trainable.count",

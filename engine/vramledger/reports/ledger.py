@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from vramledger.evaluation.ledger import FITS, Ledger
+from vramledger.evaluation.ledger import CAPACITY, FITS, HARDWARE, HEADROOM, PEAK_MOMENT, Ledger
 from vramledger.evaluation.show import both, in_binary, in_bytes
 from vramledger.evaluation.values import NotApplicable, as_json
 from vramledger.problems import Problems
@@ -31,15 +31,15 @@ def blocks(ledger: Ledger) -> Iterator[Block]:
 
 
 def _verdict(ledger: Ledger) -> Iterator[str]:
-    peak = ledger["peak.moment"] if "peak.moment" in ledger.program.declarations else None
+    peak = ledger[PEAK_MOMENT]
     if isinstance(peak, str):
         yield f"The peak is reached in {ledger.peak_phase}, at: {peak}."
     if isinstance(ledger[FITS], NotApplicable):
         return
-    usable, headroom = ledger["hardware.usable"], ledger["headroom.bytes"]
-    name = ledger["hardware.name"]
+    capacity, headroom = ledger[CAPACITY], ledger[HEADROOM]
+    name = ledger[HARDWARE]
     line = f"It {_SAYS[ledger.fits]} {name}"
-    line += f", of whose capacity {both(usable)} can be used" if not isinstance(usable, NotApplicable) else ""
+    line += f", which holds {both(capacity)}" if not isinstance(capacity, NotApplicable) else ""
     if not isinstance(headroom, NotApplicable):
         line += f"; headroom {both(headroom)}"
     yield f"{line}."
