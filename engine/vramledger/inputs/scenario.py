@@ -20,6 +20,7 @@ from vramledger.rules.model import Kind
 from vramledger.rules.overlay import Program, base_declarations, compose
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, encode, to_data
 
+_NO_SWEEP = "the scenario's sweep is not run here; this is the answer to the scenario itself"
 ABOUT = ("says", "source", "sweep", "expect", "examples")
 
 
@@ -147,7 +148,7 @@ class _Reader:
             records_digest=self.content.hexdigest() if self.records else "",
             digest=self._digest(said),
             record_places=self.record_places,
-            notes=tuple(self.ruleset.announcements),
+            notes=(*self.ruleset.announcements, *((_NO_SWEEP,) if self.raw.tree.get("sweep") is not None else ())),
         )
         expect, sweep = self.raw.tree.get("expect"), self.raw.tree.get("sweep")
         return Scenario(

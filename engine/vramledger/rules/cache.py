@@ -16,6 +16,7 @@ from vramledger.rules.tree import Mapping, decode
 from vramledger.rules.tree import encode as encode_tree
 
 VARIABLE = "VRAMLEDGER_CACHE"  # a folder, or `off`
+MOST_KEPT = 32
 
 
 def _folder() -> Path | None:
@@ -80,8 +81,16 @@ def remember(key: str, ruleset: RuleSet, files: list[File], documents: list[Docu
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(_text(data))
         Path(name).replace(path)
+        _forget(path.parent)
     except OSError:
         return
+
+
+def _forget(base: Path) -> None:
+    """Keeps the rule sets that were remembered last."""
+    files = sorted(base.glob("*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in files[MOST_KEPT:]:
+        file.unlink(missing_ok=True)
 
 
 def _text(data: Any) -> str:

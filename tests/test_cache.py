@@ -1,0 +1,75 @@
+"""What was checked is remembered by content; whatever is odd about the memory counts as absent."""
+
+import json
+
+import pytest
+
+from vramledger.rules import cache
+from vramledger.rules.open import open_rules
+
+OPTIMIZER = "optimizer: ours\nsays: One.\nstates:\n  m: {}\nassumed: true\nreason: A test.\n"
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def specs(tmp_path):
+    folder = tmp_path / "specs"
+    folder.mkdir()
+    (folder / "ours.yaml").write_text(OPTIMIZER, encoding="utf-8")
+    return folder
+
+
+def states(ruleset):
+    return [fill.name for _, fill in ruleset.entry("optimizer", "ours").fills]
+
+
+def test_the_same_files_are_read_from_memory(place, specs, monkeypatch):
+    first = open_rules([specs])
+    assert len(list(place.glob("*.json"))) == 1
+    monkeypatch.setattr("vramledger.rules.open.load", lambda *_: pytest.fail("read again"))
+    second = open_rules([specs])
+    assert (states(second), second.digest) == (states(first), first.digest)
+    assert second.names("optimizer") == first.names("optimizer")
+
+
+def test_a_change_of_one_letter_is_seen(place, specs):
+    open_rules([specs])
+    (specs / "ours.yaml").write_text(OPTIMIZER.replace("  m: {}", "  v: {}"), encoding="utf-8")
+    assert states(open_rules([specs])) == ["v"]
+    assert len(list(place.glob("*.json"))) == 2
+
+
+@pytest.mark.parametrize("odd", ["", "{", "[]", "null", '{"files": 3}', "\x00", "{}"])
+def test_an_odd_memory_counts_as_absent(place, specs, odd):
+    open_rules([specs])
+    (file,) = place.glob("*.json")
+    file.write_text(odd, encoding="utf-8")
+    assert states(open_rules([specs])) == ["m"]
+    assert json.loads(file.read_text(encoding="utf-8"))["files"]
+
+
+def test_faulty_rules_are_not_remembered(place, specs):
+    (specs / "ours.yaml").write_text("optimizer: ours\nstates: 3\n", encoding="utf-8")
+    with pytest.raises(Exception, match="wrong-shape"):
+        open_rules([specs])
+    assert not place.exists()
+
+
+def test_a_place_that_cannot_be_written_is_no_fault(tmp_path, specs, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.write_text("", encoding="utf-8")
+    monkeypatch.setenv(cache.VARIABLE, str(blocked))
+    assert states(open_rules([specs])) == ["m"]
+
+
+def test_only_the_latest_are_kept(place, specs, monkeypatch):
+    monkeypatch.setattr(cache, "MOST_KEPT", 2)
+    for name in "abc":
+        (specs / "ours.yaml").write_text(OPTIMIZER.replace("m: {}", f"{name}: {{}}"), encoding="utf-8")
+        open_rules([specs])
+    assert len(list(place.glob("*.json"))) == 2
