@@ -240,7 +240,7 @@ def test_square_roots_of_residuals(root, work, vector):
     direct = outcome(lambda: root(worked(work, dict(zip(NAMES, vector, strict=True)))))
     found = outcome(resolved, lambda facts: root(worked(work, facts)), vector)
     if isinstance(direct, type):
-        assert found is direct
+        assert isinstance(found, type)  # which of two faults is met first is not promised: either asks the interpreter
         return
     assert found[1] == (low(direct), high(direct))
     if root is number.decided_root:
