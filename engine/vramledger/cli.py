@@ -7,8 +7,8 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from vramledger import commands
 from vramledger.commands import FAULTY, FINE, report
@@ -47,102 +47,142 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    parser = _parser()
-    options, _ = parser.parse_known_args(arguments)
-    if not hasattr(options, "run"):
+    named = {command.name: command for command in COMMANDS}.get(arguments[0] if arguments else "")
+    parser, made = _parser([named] if named else COMMANDS)
+    if named is None:
+        parser.parse_args(arguments)
         parser.print_help()
         return FAULTY if arguments else FINE
-    if not options.opens:
-        return int(options.run(parser.parse_args(arguments)))
+    if not named.opens:
+        return int(named.run(parser.parse_args(arguments)))
     from vramledger.rules.open import open_rules
 
-    ruleset = open_rules(options.specs)
-    if options.takes_scenario:
-        _add_selectors(options.parser, ruleset)
-    return int(options.run(ruleset, parser.parse_args(arguments)))
+    ruleset = open_rules(_specs(arguments))
+    if named.scenario:
+        _add_selectors(made[named.name], ruleset)
+    return int(named.run(ruleset, parser.parse_args(arguments)))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=_PROG, description="How much GPU memory does this need, and why? Every byte derived from rules in files."
-    )
-    parser.add_argument("--version", action="version", version=f"{_PROG} {ENGINE}")
-    choices = parser.add_subparsers(title="commands", metavar="COMMAND")
+def _specs(arguments: list[str]) -> list[str]:
+    """The folders that --specs names; what else stands there can only be read once they are."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--specs", action="append", default=[])
+    found: list[str] = parser.parse_known_args(arguments)[0].specs if "--specs" in " ".join(arguments) else []
+    return found
 
-    def add(name: str, run: Callable[..., int], says: str, example: str, scenario: bool = False) -> Any:
-        made = choices.add_parser(
-            name,
-            help=says,
-            description=says,
-            epilog=f"example: {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        made.add_argument("--specs", action="append", default=[], metavar="DIR", help="a folder of further specs")
-        made.add_argument("--json", action="store_true", help="print JSON")
-        made.set_defaults(run=run, parser=made, takes_scenario=scenario, opens=True)
-        if scenario:
-            what = "a scenario file, a model's name, or a config.json"
-            made.add_argument("scenario", nargs="?", help=what)
-            made.add_argument(
-                "--set", action="append", default=[], metavar="KEY=VALUE", help="a fact that beats the file's"
-            )
-        return made
 
-    add(
-        "estimate",
-        commands.estimate,
-        "What a scenario needs, by component.",
-        f"{_PROG} estimate llama-3-8b --adapter lora --hardware rtx-4090 --set batch.size=2",
-        scenario=True,
-    )
-    explain = add(
-        "explain",
-        commands.explain,
-        "How a number came, step by step.",
-        f"{_PROG} explain llama-3-8b optimizer.bytes --row q_proj",
-        scenario=True,
-    )
-    explain.add_argument("quantity", nargs="?", default="total.bytes", help="the quantity (default: total.bytes)")
-    explain.add_argument("--depth", type=_depth, default=4, help="how many levels to show (default: 4; 0 for one line)")
-    explain.add_argument("--row", default="", metavar="TEXT", help="of tables, only rows whose name holds TEXT")
-    explain.add_argument("--markdown", action="store_true", help="print Markdown with the formulas in LaTeX")
-    test = add(
-        "test",
-        commands.test,
-        "Runs the examples beside the rules, and scenarios' expectations.",
-        f"{_PROG} test -k optimizer",
-    )
-    test.add_argument("scenarios", nargs="*", help="scenario files with an expect block")
-    test.add_argument(
-        "-k", default="", metavar="TEXT", dest="like", help="only examples whose place or entry holds TEXT"
-    )
-    test.add_argument("-v", "--verbose", action="store_true", help="show every check")
-    lint = add(
-        "lint",
-        commands.lint_,
-        "All problems of specs and scenarios.",
-        f"{_PROG} lint --specs my-rules scenario.yaml",
-    )
-    lint.add_argument("scenarios", nargs="*", help="scenario files")
-    lint.set_defaults(opens=False)
-    listing = add("list", commands.list_, "The kinds, or the entries of one.", f"{_PROG} list models --like qwen")
-    listing.add_argument("kind", nargs="?", help="a kind: models, optimizers, hardware ...")
-    listing.add_argument("--like", default="", metavar="TEXT", help="only entries whose name or description holds TEXT")
-    show = add(
-        "show",
-        commands.show,
-        "A quantity or an entry: rules, what beats what, users, source.",
-        f"{_PROG} show optimizer.bytes",
-    )
-    show.add_argument("name", help="a quantity or an entry")
-    return parser
+class Command(NamedTuple):
+    """A command: what it runs, what it says of itself, an example, its own arguments (flags and their settings)."""
+
+    name: str
+    run: Callable[..., int]
+    says: str
+    example: str
+    arguments: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = ()
+    scenario: bool = False  # takes a scenario, and an option for each of its facts
+    opens: bool = True  # needs sound rules before it starts
 
 
 def _depth(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is no depth; write 0, 1, 2 ...")
     return int(text)
+
+
+_SCENARIO = (
+    (("scenario",), {"nargs": "?", "help": "a scenario file, a model's name, or a config.json"}),
+    (("--set",), {"action": "append", "default": [], "metavar": "KEY=VALUE", "help": "a fact that beats the file's"}),
+)
+_FILES = (("scenarios",), {"nargs": "*", "help": "scenario files with an expect block"})
+_LIKE = "only those whose name or description holds TEXT"
+COMMANDS = (
+    Command(
+        "estimate",
+        commands.estimate,
+        "What a scenario needs, by component.",
+        "estimate llama-3-8b --adapter lora --hardware rtx-4090 --set batch.size=2",
+        _SCENARIO,
+        scenario=True,
+    ),
+    Command(
+        "explain",
+        commands.explain,
+        "How a number came, step by step.",
+        "explain llama-3-8b optimizer.bytes --row q_proj",
+        (
+            *_SCENARIO,
+            (("quantity",), {"nargs": "?", "default": "total.bytes", "help": "the quantity (default: total.bytes)"}),
+            (("--depth",), {"type": _depth, "default": 4, "help": "how many levels to show (default: 4)"}),
+            (("--row",), {"default": "", "metavar": "TEXT", "help": "of tables, only rows whose name holds TEXT"}),
+            (("--markdown",), {"action": "store_true", "help": "print Markdown with the formulas in LaTeX"}),
+        ),
+        scenario=True,
+    ),
+    Command(
+        "test",
+        commands.test,
+        "Runs the examples beside the rules, and scenarios' expectations.",
+        "test -k optimizer",
+        (
+            _FILES,
+            (
+                ("-k",),
+                {"default": "", "metavar": "TEXT", "dest": "like", "help": "only examples whose place holds TEXT"},
+            ),
+            (("-v", "--verbose"), {"action": "store_true", "help": "show every check"}),
+        ),
+    ),
+    Command(
+        "lint",
+        commands.lint_,
+        "All problems of specs and scenarios.",
+        "lint --specs my-rules scenario.yaml",
+        (_FILES,),
+        opens=False,
+    ),
+    Command(
+        "list",
+        commands.list_,
+        "The kinds, or the entries of one.",
+        "list models --like qwen",
+        (
+            (("kind",), {"nargs": "?", "help": "a kind: models, optimizers, hardware ..."}),
+            (("--like",), {"default": "", "metavar": "TEXT", "help": _LIKE}),
+        ),
+    ),
+    Command(
+        "show",
+        commands.show,
+        "A quantity or an entry: rules, what beats what, users, source.",
+        "show optimizer.bytes",
+        ((("name",), {"help": "a quantity or an entry"}),),
+    ),
+)
+
+
+def _parser(wanted: Iterable[Command]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of some commands, and each command's own."""
+    parser = argparse.ArgumentParser(
+        prog=_PROG, description="How much GPU memory does this need, and why? Every byte derived from rules in files."
+    )
+    parser.add_argument("--version", action="version", version=f"{_PROG} {ENGINE}")
+    choices = parser.add_subparsers(title="commands", metavar="COMMAND")
+    made = {}
+    for command in wanted:
+        own = choices.add_parser(
+            command.name,
+            help=command.says,
+            description=command.says,
+            epilog=f"example: {_PROG} {command.example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        own.add_argument("--specs", action="append", default=[], metavar="DIR", help="a folder of further specs")
+        own.add_argument("--json", action="store_true", help="print JSON")
+        for flags, settings in command.arguments:
+            own.add_argument(*flags, **settings)
+        made[command.name] = own
+    return parser, made
 
 
 def _add_selectors(parser: argparse.ArgumentParser, ruleset: Any) -> None:
