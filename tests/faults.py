@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BUNDLED = re.compile(r"(specs/\w+/[\w.-]+\.yaml):\d+:\d+")
-_HASH = re.compile(r"\b[0-9a-f]{64}\b|(?<=rules )[0-9a-f]{12}\b")
+_HASH = re.compile(r"\b[0-9a-f]{64}\b|(?<=rules )[0-9a-f]{12}\b|(?<=`)[0-9a-f]{12}(?=`)")
 
 
 def problems_of(call: Callable[[], object]) -> Problems:

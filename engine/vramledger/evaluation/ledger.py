@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from vramledger.evaluation.blame import blamed
 from vramledger.evaluation.evaluate import Evaluation
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.frame import Fault, Frame
@@ -137,7 +138,7 @@ class Ledger:
     def _notice(self, notice: Notice) -> str | None:
         if notice.when is not None:
             frame = Frame(notice.when, notice.scope)
-            held = self.evaluation.evaluate(notice.when.tree, frame)
+            held = blamed(self.evaluation, frame)
             if held is not True:
                 return None
         return "".join(self._part(part, notice) for part in notice.parts)
