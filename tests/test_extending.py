@@ -654,3 +654,25 @@ def test_a_formula_over_a_field_of_the_wrong_type_is_a_problem(tmp_path: Path, f
     with pytest.raises(vramledger.Problems) as caught:
         evaluate({"model": model}, specs=specs)["our.value"]
     assert "spec-0.yaml:5:" in str(caught.value)
+
+
+def test_an_inherited_row_that_says_nothing_can_be_removed(tmp_path: Path) -> None:
+    text = """
+optimizer: base
+states:
+  first:
+  second:
+assumed: true
+reason: A test.
+---
+optimizer: less
+extends: base
+states:
+  second: {remove: true}
+assumed: true
+reason: A test.
+"""
+    (tmp_path / "ours.yaml").write_text(text, encoding="utf-8")
+    scenario = {"model": {"tensors": [{"name": "w", "shape": [10, 10]}]}, "precision": "fp32"}
+    base, less = (evaluate({**scenario, "optimizer": name}, specs=[tmp_path]) for name in ("base", "less"))
+    assert (base["optimizer.bytes"], less["optimizer.bytes"]) == (2 * 400, 400)

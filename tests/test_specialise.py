@@ -447,3 +447,26 @@ def test_a_whole_number_and_a_quotient_are_two_shapes() -> None:
     assert whole.facts.shape() != half.facts.shape()
     for found in (whole, half):
         agree(Plan(found.program, found.facts, targets(found)), found)
+
+
+def test_a_reason_speaks_of_its_own_scenario(tmp_path):
+    (tmp_path / "ours.yaml").write_text(
+        "stage: ours\nrules:\n  kv_cache.bytes_per_token:\n    overrides: true\n    unit: B\n    cases:\n"
+        "      - when: batch.size > 100\n        formula: 1 B\n  active.count:\n    overrides: true\n"
+        "    when: batch.size > 200\n    formula: 7\n",
+        encoding="utf-8",
+    )
+    rules = open_rules([tmp_path])
+    for size in (1, 2, 3, 150, 300, 4):
+        ledger = evaluate_with(rules, {"model": "llama-3-8b", "task": "inference", "batch": {"size": size}})
+        alone = Ledger(ledger.program, ledger.facts)
+        for name in HEADLINES:
+            assert str(ledger[name]) == str(alone[name])
+
+
+def test_reasons_hold_their_own_numbers():
+    rules = open_rules()
+    for size in (1, 2, 3):
+        ledger = evaluate_with(rules, {"model": {"parameters": 10**9}, "batch": {"size": size}})
+        assert "object at" not in ledger["kv_cache.bytes"].reason
+        assert ledger["kv_cache.bytes"] == Ledger(ledger.program, ledger.facts)["kv_cache.bytes"]

@@ -110,7 +110,8 @@ def _parts(value: Any) -> tuple[str, list[Any]]:
         return "verdict", [value.certain, value.possible]
     if isinstance(value, Node) or (isinstance(value, int | Fraction) and not isinstance(value, bool)):
         return "one", [value]
-    return ("asks" if value is None else "known"), []
+    # a reason speaks of one scenario's numbers, so each scenario finds its own
+    return ("asks" if value is None or isinstance(value, NotApplicable) else "known"), []
 
 
 def _assemble(targets: Sequence[str], shapes: Sequence[tuple[str, Any]], numbers: Sequence[Any]) -> dict[str, Any]:
@@ -129,7 +130,7 @@ def _assemble(targets: Sequence[str], shapes: Sequence[tuple[str, Any]], numbers
             found[target] = True if certain else None if possible else False
             position += 2
         elif shape == "known":
-            found[target] = known if isinstance(known, NotApplicable) else public(known)
+            found[target] = public(known)
     return found
 
 

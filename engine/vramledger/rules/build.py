@@ -28,22 +28,6 @@ from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, to_data
 
 _PER = re.compile(r"\s*([A-Za-z_]\w*)\s+in\s+([A-Za-z_]\w*)\s*")
 _TYPES = {"number": PLAIN, "text": TEXT, "boolean": BOOLEAN, "any": ANY, "list": Type("list"), "record": Type("record")}
-# What every entry may say beside its kind's own fields and blocks.
-COMMON = (
-    "says",
-    "extends",
-    "aliases",
-    "implements",
-    "overrides",
-    "rules",
-    "facts",
-    "tables",
-    "warnings",
-    "examples",
-    "source",
-    "assumed",
-    "reason",
-)
 _ROW_WORDS = ("name", "each", "when", "says", "source", "remove", "assumed", "reason")
 
 

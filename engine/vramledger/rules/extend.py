@@ -20,7 +20,7 @@ def merge(kind: Kind, parent: Mapping, child: Mapping) -> Mapping:
         inherited = items.get(key.text)
         if inherited is None or key.text in own:
             items[key.text] = (key, value)
-        elif key.text in kind.blocks:
+        elif key.text in kind.blocks and kind.blocks[key.text].table:
             items[key.text] = (key, _merge_block(inherited[1], value))
         elif isinstance(inherited[1], Mapping) and isinstance(value, Mapping):
             items[key.text] = (key, _merge_mapping(inherited[1], value))
@@ -30,8 +30,6 @@ def merge(kind: Kind, parent: Mapping, child: Mapping) -> Mapping:
 
 
 def _merge_block(parent: Node, child: Node) -> Node:
-    if isinstance(parent, Mapping) and not any(isinstance(value, Mapping) for _, value in parent.items):
-        return _merge_mapping(parent, child)
     rows: dict[str, tuple[Scalar, Mapping]] = {key.text: (key, row) for key, row in named(parent)}
     for key, row in named(child):
         removed = row.get("remove")

@@ -96,9 +96,6 @@ class RuleSet:
     def place(self, kind: str, name: str) -> Place:
         return self._documents[kind][name].place
 
-    def from_user(self, kind: str, name: str) -> bool:
-        return self._documents[kind][name].user
-
     def tree(self, kind: str, name: str) -> Mapping:
         """The entry's tree with what it extends merged in."""
         return self._merged(kind, name)[0]
