@@ -7,15 +7,16 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import Any
 
-from vramledger import commands
-from vramledger.commands import FAULTY, FINE, report
+from vramledger.commands.command import FAULTY, FINE, Command, report
 from vramledger.problems import Problems
 from vramledger.version import ENGINE
 
 _PROG = "vramledger"
+COMMANDS = ("estimate", "explain", "test", "lint", "list", "show")
 
 
 def script() -> None:
@@ -47,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    named = {command.name: command for command in COMMANDS}.get(arguments[0] if arguments else "")
-    parser, made = _parser([named] if named else COMMANDS)
+    named = _command(arguments[0]) if arguments and arguments[0] in COMMANDS else None
+    parser, made = _parser([named] if named else map(_command, COMMANDS))
     if named is None:
         parser.parse_args(arguments)
         parser.print_help()
@@ -63,101 +64,18 @@ def _run(arguments: list[str]) -> int:
     return int(named.run(ruleset, parser.parse_args(arguments)))
 
 
+def _command(name: str) -> Command:
+    """A command, imported when it is used."""
+    found: Command = import_module(f"vramledger.commands.{name}").COMMAND
+    return found
+
+
 def _specs(arguments: list[str]) -> list[str]:
     """The folders that --specs names; what else stands there can only be read once they are."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--specs", action="append", default=[])
     found: list[str] = parser.parse_known_args(arguments)[0].specs if "--specs" in " ".join(arguments) else []
     return found
-
-
-class Command(NamedTuple):
-    """A command: what it runs, what it says of itself, an example, its own arguments (flags and their settings)."""
-
-    name: str
-    run: Callable[..., int]
-    says: str
-    example: str
-    arguments: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = ()
-    scenario: bool = False  # takes a scenario, and an option for each of its facts
-    opens: bool = True  # needs sound rules before it starts
-
-
-def _depth(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no depth; write 0, 1, 2 ...")
-    return int(text)
-
-
-_SCENARIO = (
-    (("scenario",), {"nargs": "?", "help": "a scenario file, a model's name, or a config.json"}),
-    (("--set",), {"action": "append", "default": [], "metavar": "KEY=VALUE", "help": "a fact that beats the file's"}),
-)
-_FILES = (("scenarios",), {"nargs": "*", "help": "scenario files with an expect block"})
-_LIKE = "only those whose name or description holds TEXT"
-COMMANDS = (
-    Command(
-        "estimate",
-        commands.estimate,
-        "What a scenario needs, by component.",
-        "estimate llama-3-8b --adapter lora --hardware rtx-4090 --set batch.size=2",
-        _SCENARIO,
-        scenario=True,
-    ),
-    Command(
-        "explain",
-        commands.explain,
-        "How a number came, step by step.",
-        "explain llama-3-8b optimizer.bytes --row q_proj",
-        (
-            *_SCENARIO,
-            (("quantity",), {"nargs": "?", "default": "total.bytes", "help": "the quantity (default: total.bytes)"}),
-            (("--depth",), {"type": _depth, "default": 4, "help": "how many levels to show (default: 4)"}),
-            (("--row",), {"default": "", "metavar": "TEXT", "help": "of tables, only rows whose name holds TEXT"}),
-            (("--markdown",), {"action": "store_true", "help": "print Markdown with the formulas in LaTeX"}),
-        ),
-        scenario=True,
-    ),
-    Command(
-        "test",
-        commands.test,
-        "Runs the examples beside the rules, and scenarios' expectations.",
-        "test -k optimizer",
-        (
-            _FILES,
-            (
-                ("-k",),
-                {"default": "", "metavar": "TEXT", "dest": "like", "help": "only examples whose place holds TEXT"},
-            ),
-            (("-v", "--verbose"), {"action": "store_true", "help": "show every check"}),
-        ),
-    ),
-    Command(
-        "lint",
-        commands.lint_,
-        "All problems of specs and scenarios.",
-        "lint --specs my-rules scenario.yaml",
-        (_FILES,),
-        opens=False,
-    ),
-    Command(
-        "list",
-        commands.list_,
-        "The kinds, or the entries of one.",
-        "list models --like qwen",
-        (
-            (("kind",), {"nargs": "?", "help": "a kind: models, optimizers, hardware ..."}),
-            (("--like",), {"default": "", "metavar": "TEXT", "help": _LIKE}),
-        ),
-    ),
-    Command(
-        "show",
-        commands.show,
-        "A quantity or an entry: rules, what beats what, users, source.",
-        "show optimizer.bytes",
-        ((("name",), {"help": "a quantity or an entry"}),),
-    ),
-)
 
 
 def _parser(wanted: Iterable[Command]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from vramledger.codes import Code
 from vramledger.locate import folder
 
 LONGEST = 600  # characters of a message
@@ -37,7 +38,7 @@ class Label(NamedTuple):
 class Problem(NamedTuple):
     """One fault. `code` is stable, `severity` is "error" or "warning"; the first label is where it is."""
 
-    code: str
+    code: Code
     message: str
     labels: tuple[Label, ...] = ()
     hints: tuple[str, ...] = ()
@@ -74,7 +75,7 @@ class Problems(Exception):
         super().__init__("\n".join(render(problem) for problem in self.problems))
 
 
-def problem(code: str, message: str, place: Place | None = None, *hints: str, also: Iterable[Label] = ()) -> Problem:
+def problem(code: Code, message: str, place: Place | None = None, *hints: str, also: Iterable[Label] = ()) -> Problem:
     """A problem at one place; `also` adds further labelled places, empty hints are dropped."""
     labels = tuple(dict.fromkeys([*([Label(place)] if place else ()), *also]))
     shown = message if len(message) <= LONGEST else f"{message[:LONGEST]} ..."

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vramledger.codes import Code
 from vramledger.evaluation.brief import brief, frozen
 from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.names import full_name
@@ -23,7 +24,7 @@ _BLAMED = ("type-clash", "not-a-table", "not-a-row", "division-by-zero", "arithm
 
 
 def blame(
-    ev: Evaluation, code: str, message: str, formula: Formula, place: Place, scope: Scope, rows: Mapping[str, Any]
+    ev: Evaluation, code: Code, message: str, formula: Formula, place: Place, scope: Scope, rows: Mapping[str, Any]
 ) -> Problem:
     """A problem at what the user gave, with the formula that could not take it; at the formula where nobody did."""
     given = list(dict.fromkeys(givers(ev, formula.tree, scope, rows)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from vramledger.codes import Code
 from vramledger.evaluation.arithmetic import high, low
 from vramledger.evaluation.residual import Node
 from vramledger.evaluation.tables import CatalogRow, Row
@@ -43,6 +44,12 @@ _HELD: dict[str, tuple[type, ...]] = {
     "boolean": (bool, Node, Verdict),
     "list": (tuple,),
 }
+
+
+def unlike(declared: Declaration, value: Any) -> tuple[Code, str]:
+    """How a computed value is not what its declaration promises, with its code; no text where it is."""
+    wrong = mistyped(declared, value)
+    return ("type-clash", wrong) if wrong else ("out-of-bounds", out_of_bounds(declared, value))
 
 
 def mistyped(declared: Declaration, value: Any) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+from vramledger.codes import Code
 from vramledger.evaluation import arithmetic as number
 from vramledger.evaluation.arithmetic import Overflow
 from vramledger.evaluation.brief import brief
@@ -35,7 +36,7 @@ def compute(tree: Expr, frame: Frame, function: Callable[..., Any], *operands: A
         raise arithmetic_fault("arithmetic", str(fault), tree, frame) from None
 
 
-def arithmetic_fault(code: str, message: str, tree: Expr, frame: Frame) -> Fault:
+def arithmetic_fault(code: Code, message: str, tree: Expr, frame: Frame) -> Fault:
     rows = ", ".join(f"{name} = {brief(row)}" for name, row in frame.rows.items())
     where = f" in {to_text(tree)}" + (f" for {rows}" if rows else "")
     return Fault(problem(code, message + where, frame.formula.place(tree.span)))

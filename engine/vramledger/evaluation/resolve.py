@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation import arithmetic as number
 from vramledger.evaluation.blame import blame, blamed
-from vramledger.evaluation.brief import brief, frozen, mistyped, out_of_bounds
+from vramledger.evaluation.brief import brief, frozen, unlike
 from vramledger.evaluation.facts import Given
 from vramledger.evaluation.frame import NO_ROWS, Fault, Frame, Resolution
 from vramledger.evaluation.interpret import attempt, decided, evaluate, truth
@@ -202,8 +202,7 @@ def checked(ev: Evaluation, declared: Declaration, value: Any, resolution: Resol
                 raise Fault(problem("fraction-of-a-byte", message, place, "round it where it arises: ceil(...)"))
     if resolution.kind != "fact":
         refuse(declared, value)
-        wrong = mistyped(declared, value)
-        found, code = wrong or out_of_bounds(declared, value), "type-clash" if wrong else "out-of-bounds"
+        code, found = unlike(declared, value)
         if found:
             formula = resolution.formula
             message = f"{declared.name} {found}"

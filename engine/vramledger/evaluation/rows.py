@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation.blame import blame, blamed
-from vramledger.evaluation.brief import brief, frozen, mistyped, out_of_bounds
+from vramledger.evaluation.brief import brief, frozen, unlike
 from vramledger.evaluation.frame import NO_ROWS, Fault, Frame
 from vramledger.evaluation.interpret import evaluate, held_under, items
 from vramledger.evaluation.resolve import cases, in_force, refuse, rows_for
@@ -103,8 +103,7 @@ def row_column(ev: Evaluation, row: Row, name: str) -> Any:
 def keep_bounds(ev: Evaluation, declared: Declaration, value: Any, row: Row, name: str) -> None:
     """Raises Fault where a column's value is not what its declaration allows."""
     refuse(declared, value)
-    wrong = mistyped(declared, value)
-    found, code = wrong or out_of_bounds(declared, value), "type-clash" if wrong else "out-of-bounds"
+    code, found = unlike(declared, value)
     if found:
         cell = row.formulas.get(name)
         message = f"{name} of row {row.label} of {row.table.name} {found}"

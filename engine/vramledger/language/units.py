@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
+from vramledger.codes import Code
 from vramledger.language.syntax import (
     UNITS,
     Aggregate,
@@ -51,7 +52,7 @@ _NUMERIC = ("number", "zero", "any")
 class Fault(NamedTuple):
     """A clash or an unknown name: code, message, the spans with what each is, hints."""
 
-    code: str
+    code: Code
     message: str
     spans: tuple[tuple[Span, str], ...]
     hints: tuple[str, ...] = ()
@@ -136,7 +137,7 @@ class _Checker:
         self.names = names
         self.faults = faults
 
-    def _fault(self, code: str, message: str, *spans: tuple[Span, str], hints: tuple[str, ...] = ()) -> Type:
+    def _fault(self, code: Code, message: str, *spans: tuple[Span, str], hints: tuple[str, ...] = ()) -> Type:
         self.faults.append(Fault(code, message, spans, tuple(hint for hint in hints if hint)))
         return ANY
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vramledger.codes import Code
 from vramledger.problems import Place, Problem, problem
 from vramledger.rules.build import named, pairs, source_of, text_of
 from vramledger.rules.load import RuleSet
@@ -48,5 +49,5 @@ def _reason(node: Mapping, what: str, place: Place) -> Iterator[Problem]:
         yield _warning("no-reason", f"{what} is assumed without a reason", place, "add reason:")
 
 
-def _warning(code: str, message: str, place: Place, hint: str) -> Problem:
+def _warning(code: Code, message: str, place: Place, hint: str) -> Problem:
     return problem(code, message, place, hint)._replace(severity="warning")

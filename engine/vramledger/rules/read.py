@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from vramledger.codes import Code
 from vramledger.problems import Label, Place, Problem, problem
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
 
@@ -105,7 +106,7 @@ class _Builder:
             done: Node = self._mapping(items, start, is_flow) if is_mapping else Sequence(tuple(items), start)
             self._add(done, start)
 
-    def _refuse(self, code: str, message: str, place: Place, *hints: str) -> None:
+    def _refuse(self, code: Code, message: str, place: Place, *hints: str) -> None:
         self.problems.append(problem(code, message, place, *hints))
         raise _Stop
 
