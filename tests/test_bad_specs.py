@@ -29,6 +29,7 @@ LOADED = {
     "conflict": "conflict",
     "cut_flow_formula": "cut-formula",
     "cycle_itself": "cycle",
+    "cycle_rows": "cycle",
     "cycle_table": "cycle",
     "cycle_two": "cycle",
     "decimal_comma": "formula-syntax",
@@ -111,6 +112,9 @@ EVALUATED = {
     "power_of_power": ("mine.count", "overflow"),
     "power_tower": ("mine.count", "overflow"),
     "root_of_negative": ("mine.root", "arithmetic"),
+    "too_deep": ("mine.last", "too-deep"),
+    "too_many_rows": ("mine.count", "too-many-rows"),
+    "undecided": ("mine.count", "undecided"),
 }
 STAGE = "stage: mine\nrules:\n  mine.count:\n    formula: {}\n"
 # contents that no editor would show well, made here: name, content, code

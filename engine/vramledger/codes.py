@@ -76,6 +76,7 @@ Code = Literal[
     "bad-name",
     "file-exists",
     "no-graphviz",
+    "unwritable-file",
     "not-a-result",
     "not-connected",
 ]

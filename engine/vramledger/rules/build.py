@@ -26,9 +26,10 @@ from vramledger.rules.model import (
 )
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, to_data
 
+_MOST_SHOWN = 100
 _PER = re.compile(r"\s*([A-Za-z_]\w*)\s+in\s+([A-Za-z_]\w*)\s*")
 _TYPES = {"number": PLAIN, "text": TEXT, "boolean": BOOLEAN, "any": ANY, "list": Type("list"), "record": Type("record")}
-_ROW_WORDS = ("name", "each", "when", "says", "source", "remove", "assumed", "reason")
+_ROW_WORDS = ("name", "each", "when", "says", "source", "remove", "assumed", "reason", "silence")
 
 
 def text_of(node: Node | None) -> str:
@@ -218,7 +219,11 @@ class Builder:
 
     def _template(self, says: Scalar) -> Iterator[str | Formula]:
         position = 0
-        for match in re.finditer(r"\{([^{}]*)\}", says.text):
+        for number, match in enumerate(re.finditer(r"\{([^{}]*)\}", says.text)):
+            if number == _MOST_SHOWN:
+                message = f"a text with more than {_MOST_SHOWN} formulas in it"
+                self._fault(problem("wrong-shape", message, says.place, "say it in fewer words"))
+                return
             yield says.text[position : match.start()]
             where = says.at((match.start(1), max(1, len(match[1]))))
             yield self.reader.formula(Scalar(match[1], "", ((0, where.line, where.column),), says.path))
@@ -330,7 +335,7 @@ class Builder:
         return tuple(rules), tables, tuple(declared), notices
 
 
-def examples(tree: Mapping, origin: str, entry: tuple[str, str] | None) -> Iterator[Example]:
+def examples(tree: Mapping, origin: str) -> Iterator[Example]:
     """The examples that stand in a document, its rules' own included."""
     places = [tree, *(value for _, value in pairs(tree.get("rules")) if isinstance(value, Mapping))]
     for node in places:
@@ -342,6 +347,5 @@ def examples(tree: Mapping, origin: str, entry: tuple[str, str] | None) -> Itera
                 expect=expect if isinstance(expect, Mapping) else Mapping((), item.place),
                 place=item.place,
                 origin=origin,
-                entry=entry,
                 tolerance=tolerance if isinstance(tolerance, Scalar) else None,
             )

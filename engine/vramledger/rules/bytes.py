@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from vramledger.problems import Place, Problem, problem
@@ -13,7 +15,11 @@ def read_bytes(path: str | Path) -> tuple[bytes, Problem | None]:
     """A file's content, or why it cannot be read."""
     shown = str(path)
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - a path object for each of the specs costs more than its file
+        mode = os.stat(path).st_mode  # noqa: PTH116 - a path object for each of the specs costs more than its file
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            message = f"{shown[:200]} is a device or a pipe, which may never end"
+            return b"", problem("unreadable-file", message, Place(shown[:200]), "give a file")
+        with open(path, "rb") as file:  # noqa: PTH123
             content = file.read(LARGEST_FILE + 1)
     except IsADirectoryError:
         return b"", problem("unreadable-file", f"{shown} is a folder", Place(shown), "give a file")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from vramledger.language.syntax import Aggregate
-from vramledger.language.units import ANY, BOOLEAN, TEXT, Fault, Type, check
-from vramledger.problems import Label, Problem, nearest, problem
-from vramledger.rules.graph import cycles, later_stages
+from vramledger.language.units import ANY, BOOLEAN, Fault, Type, check
+from vramledger.problems import Label, Problem, nearest, problem, some
+from vramledger.rules.formulas import BROKEN
+from vramledger.rules.graph import cycles
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import (
     CONVENTION,
     ENTRY,
     STANDARD,
     USER,
-    Declaration,
-    Entry,
     Fill,
     Formula,
     Kind,
@@ -24,142 +23,41 @@ from vramledger.rules.model import (
     Scope,
     Table,
 )
-from vramledger.rules.overlay import base_declarations, field_rules
+from vramledger.rules.reads import Reader
+from vramledger.rules.world import Names, World
+
+# What a file that could not be read may explain, unless a name is near that is there.
+_OF_ABSENCE = ("unknown-name", "unknown-column", "unknown-table", "unknown-entry", "unknown-kind", "override-nothing")
 
 
-class World:
-    """Every name that any spec of a rule set gives, with its type: what formulas are checked against."""
-
-    def __init__(self, ruleset: RuleSet, entries: Iterable[Entry]) -> None:
-        self.ruleset = ruleset
-        self.declarations: dict[str, Declaration] = base_declarations(ruleset)
-        self.columns: dict[str, dict[str, Type]] = {}
-        self.rules: list[Rule] = [*ruleset.rules]
-        self.tables: list[Table] = [*ruleset.tables]
-        self.fills: list[tuple[str, Fill]] = []
-        self.notices: list[Notice] = [*ruleset.notices]
-        self.clashes: list[tuple[Declaration, Declaration]] = []
-        for entry in entries:
-            self.rules += [*entry.rules, *field_rules(ruleset.kinds[entry.kind], entry)]
-            self.tables += entry.tables
-            self.fills += entry.fills
-            self.notices += entry.notices
-            for declared in entry.declarations:
-                first = self.declarations.setdefault(declared.name, declared)
-                if first.type != declared.type and first.type.kind != "any":
-                    self.clashes.append((declared, first))
-        for rule in self.rules:
-            if rule.name not in self.declarations:
-                self.declarations[rule.name] = Declaration(rule.name, rule.says, Type("number"), "", rule.place)
-        for table in self.tables:
-            self.fills += [(table.name, fill) for fill in table.fills]
-            found = self.columns.setdefault(table.name, {"name": TEXT})
-            found.update({name: declared.type for name, declared in table.columns.items()})
-        for kind in ruleset.kinds.values():
-            if kind.catalog:
-                fields = {name: declared.type for name, declared in kind.fields.items()}
-                self.columns[kind.catalog] = {"name": TEXT, **fields}
-        for name, fill in self.fills:
-            if fill.each is not None and isinstance(fill.each.tree, Aggregate):
-                over = fill.each.tree.over
-                source = getattr(over, "name", "")
-                row = Type("row", 0, source) if source in self.columns else ANY
-                self.columns.setdefault(name, {}).setdefault(fill.each.tree.variable, row)
-
-    def type_of(self, name: str) -> Type | None:
-        if name in self.columns:
-            return Type("table", 0, name)
-        declared = self.declarations.get(name)
-        if declared is not None:
-            return declared.type
-        record = self.declarations.get(name.partition(".")[0])
-        return ANY if record is not None and record.type.kind == "record" else None
-
-    def column(self, table: str, name: str) -> Type | None:
-        found = self.columns.get(table, {}).get(name)
-        if found is not None:
-            return found
-        declared = self.declarations.get(f"{table}.{name}")
-        return declared.type if declared is not None else None
-
-    def near(self, name: str, table: str = "") -> str:
-        if table:
-            own = [key.partition(".")[2] for key in self.declarations if key.startswith(f"{table}.")]
-            names = [*self.columns.get(table, {}), *own]
-            return nearest(name, names) or f"{table} has: {', '.join(sorted(names))}"
-        return nearest(name, [*self.declarations, *self.columns])
+def check_rules(ruleset: RuleSet, whole: bool = True) -> list[Problem]:
+    """What is wrong with a rule set; where it is not `whole`, only what no missing file can explain."""
+    found = _faults(ruleset)
+    return some(one for one in found if whole or one.code not in _OF_ABSENCE or "did you mean" in str(one.hints))
 
 
-class _Names:
-    """The world as one formula sees it: own names first."""
-
-    def __init__(self, world: World, scope: Scope) -> None:
-        self.world = world
-        self.scope = scope
-
-    def quantity(self, name: str) -> Type | None:
-        first, _, rest = name.partition(".")
-        if self.scope.table:
-            own = self.world.column(self.scope.table, first)
-            if own is not None:
-                return self._column(own, rest)
-        if self.scope.namespace:
-            found = self.world.type_of(f"{self.scope.namespace}.{name}")
-            if found is not None:
-                return found
-        return self.world.type_of(name)
-
-    def _column(self, found: Type, rest: str) -> Type | None:
-        for part in rest.split(".") if rest else ():
-            if found.kind != "row":
-                return ANY if found.kind == "any" else None
-            below = self.world.column(found.table, part)
-            if below is None:
-                return None
-            found = below
-        return found
-
-    def column(self, table: str, name: str) -> Type | None:
-        return self.world.column(table, name)
-
-    def near(self, name: str, table: str = "") -> str:
-        if not table and self.scope.namespace:
-            inside = [
-                key.removeprefix(f"{self.scope.namespace}.")
-                for key in self.world.declarations
-                if key.startswith(f"{self.scope.namespace}.")
-            ]
-            return nearest(name, [*inside, *self.world.declarations, *self.world.columns])
-        return self.world.near(name, table)
-
-
-def check_rules(ruleset: RuleSet) -> list[Problem]:
-    """What is wrong with a rule set, errors and warnings, in the order of the files."""
+def _faults(ruleset: RuleSet) -> Iterator[Problem]:
     entries = [ruleset.entry(kind, name) for kind in ruleset.kinds for name in ruleset.names(kind)]
-    problems = [*ruleset.problems, *ruleset.reader.problems]
-    if any(found.code in ("formula-syntax", "folded-formula") for found in problems):
-        return problems
+    yield from (*ruleset.problems, *ruleset.reader.problems)
     world = World(ruleset, entries)
     for rule in world.rules:
-        problems += _check_rule(world, rule)
+        yield from _check_rule(world, rule)
     for table in world.tables:
-        problems += _check_table(world, table)
+        yield from _check_table(world, table)
     for name, fill in world.fills:
-        problems += _check_fill(world, name, fill)
+        yield from _check_fill(world, name, fill)
     for notice in world.notices:
-        problems += _check_notice(world, notice)
+        yield from _check_notice(world, notice)
     for declared in world.declarations.values():
         if declared.default is not None:
-            problems += _expect(world, declared.default, declared.scope, {}, declared.type)
+            yield from _expect(world, declared.default, declared.scope, {}, declared.type)
     for declared, first in world.clashes:
         also = (Label(first.place, f"{first.type} here"),)
         message = f"{declared.name} is {declared.type} here"
-        problems.append(problem("unit-clash", message, declared.place, also=also))
-    problems += _check_kinds(ruleset)
-    problems += _conflicts(world)
-    problems += cycles(ruleset, world.type_of, entries)
-    problems += later_stages(ruleset)
-    return problems
+        yield problem("unit-clash", message, declared.place, also=also)
+    yield from _check_kinds(ruleset)
+    yield from _conflicts(world)
+    yield from cycles(ruleset, Reader(world), entries)
 
 
 def _check_rule(world: World, rule: Rule) -> Iterator[Problem]:
@@ -187,10 +85,10 @@ def _check_rule(world: World, rule: Rule) -> Iterator[Problem]:
 
 def _beats_something(world: World, rule: Rule) -> bool:
     declared = world.declarations[rule.name]
-    of_kind = any(declared is field for kind in world.ruleset.kinds.values() for field in kind.fields.values())
-    if declared.default is not None or of_kind:
+    if declared.default is not None or len(world.rules_of[rule.name]) > 1:
         return True
-    return any(other.name == rule.name and other is not rule for other in world.rules)
+    kinds = world.ruleset.kinds.values()
+    return any(declared is kind.fields.get(rule.name.removeprefix(f"{kind.namespace}.")) for kind in kinds)
 
 
 def _check_table(world: World, table: Table) -> Iterator[Problem]:
@@ -199,7 +97,7 @@ def _check_table(world: World, table: Table) -> Iterator[Problem]:
             yield from _expect(world, declared.default, declared.scope, {}, declared.type)
     for name in table.columns:
         key = f"{table.name}.{name}"
-        computed = next((rule for rule in world.rules if rule.name == key and rule.per is not None), None)
+        computed = next((rule for rule in world.rules_of.get(key, ()) if rule.per is not None), None)
         if computed is not None:
             also = (Label(computed.place, "computed here"),)
             message = f"the column {key} is both given and computed"
@@ -217,12 +115,12 @@ def _check_fill(world: World, table: str, fill: Fill) -> Iterator[Problem]:
         tree = fill.each.tree
         if isinstance(tree, Aggregate):
             faults: list[Fault] = []
-            check(tree, _Names(world, fill.scope), {}, faults)
+            check(tree, Names(world, fill.scope), {}, faults)
             yield from _placed(faults, fill.each)
             rows = {tree.variable: columns.get(tree.variable, ANY)}
     if fill.when is not None:
         yield from _expect(world, fill.when, fill.scope, rows, BOOLEAN)
-    declared = {name: found for one in world.tables if one.name == table for name, found in one.columns.items()}
+    declared = world.given.get(table, {})
     for name, formula in fill.cells.items():
         if name not in declared:
             hint = nearest(name, declared) or f"{table} has: {', '.join(declared)}"
@@ -242,8 +140,10 @@ def _check_notice(world: World, notice: Notice) -> Iterator[Problem]:
 
 def _expect(world: World, formula: Formula, scope: Scope, rows: dict[str, Type], wanted: Type) -> Iterator[Problem]:
     """The faults of a formula, or the clash of what it gives with what is wanted."""
+    if formula.tree is BROKEN:
+        return
     faults: list[Fault] = []
-    found = check(formula.tree, _Names(world, scope), rows, faults)
+    found = check(formula.tree, Names(world, scope), rows, faults)
     if faults:
         yield from _placed(faults, formula)
         return

@@ -7,7 +7,7 @@ from vramledger.rules.model import Kind
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
 
 # What identifies an entry or speaks of it alone is never inherited.
-OWN = ("says", "aliases", "implements", "source", "assumed", "reason", "examples", "extends", "overrides")
+OWN = ("says", "aliases", "implements", "source", "assumed", "reason", "examples", "extends", "overrides", "silence")
 
 
 def merge(kind: Kind, parent: Mapping, child: Mapping) -> Mapping:

@@ -15,6 +15,8 @@ from vramledger.rules.tree import Scalar
 _NODES: tuple[Any, ...] = Expr.__args__
 _NUMBERS = {kind: number for number, kind in enumerate(_NODES)}
 _EACH = "first(0 for "
+MOST_CHARACTERS = 1_000_000  # of all formulas that are read
+BROKEN = Text("")  # stands for what could not be read; its fault is told, and nothing else is asked of it
 
 
 class FormulaReader:
@@ -24,6 +26,7 @@ class FormulaReader:
         self.known = known or {}
         self.read: dict[str, Any] = {}
         self.problems: list[Problem] = []
+        self._room = MOST_CHARACTERS
 
     def formula(self, scalar: Scalar) -> Formula:
         """A formula; where it cannot be read, a problem is noted and a stand-in comes back."""
@@ -33,7 +36,7 @@ class FormulaReader:
         """`t in tensors if t.trainable`, as the aggregate that runs over those rows."""
         text = f"{_EACH}{scalar.text})"
         tree = self._tree(scalar, text, len(_EACH))
-        if not callable(tree) and not (isinstance(tree, Aggregate) and tree.body == Number(0)):
+        if not callable(tree) and tree is not BROKEN and not (isinstance(tree, Aggregate) and tree.body == Number(0)):
             hint = "write a variable and a table: t in tensors if t.trainable"
             self.problems.append(problem("formula-syntax", "no run over rows", scalar.place, hint))
         return Formula(scalar, tree, len(_EACH))
@@ -46,20 +49,26 @@ class FormulaReader:
         if text in self.known:
             encoded = self.known[text]
             return lambda: decode(json.loads(encoded))
-        from vramledger.language.parse import FormulaError, parse
-
         if scalar.style == ">":
             hint = "write a formula over several lines with |"
             self.problems.append(problem("folded-formula", "a folded text (>) loses its lines", scalar.place, hint))
-            return Text("")
+            return BROKEN
+        if text in self.read:
+            return self.read[text]  # type: ignore[no-any-return]
+        from vramledger.language.parse import FormulaError, literal, parse
+
+        self._room -= len(text)
+        if self._room < 0:
+            message = f"formulas of more than {MOST_CHARACTERS} characters in all"
+            self.problems.append(problem("formula-syntax", message, scalar.place))
+            return BROKEN
         try:
-            tree = parse(text)
+            tree = literal(text) or parse(text)
         except FormulaError as fault:
             place = scalar.at((max(0, min(fault.span[0] - shift, len(scalar.text) - 1)), fault.span[1]))
             self.problems.append(problem("formula-syntax", fault.message, place, *fault.hints))
-            return Text("")
-        if text not in self.read:
-            self.read[text] = tree
+            return BROKEN
+        self.read[text] = tree
         return tree
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vramledger.language.syntax import Aggregate, Expr, Name, children
 from vramledger.problems import Label, Place, Problem, problem
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Entry, Fill, Formula, Rule, Scope
 from vramledger.rules.overlay import field_rules
+from vramledger.rules.reads import Reader, Rows
 
 if TYPE_CHECKING:
     import networkx
 
-Known = Callable[[str], Any]
+_MOST_PARTS = 500_000
 
 
 class Part(NamedTuple):
@@ -27,27 +27,25 @@ class Part(NamedTuple):
     stage: str = ""
 
 
-def rule_part(rule: Rule, known: Known) -> Part:
+def rule_part(rule: Rule, reader: Reader) -> Part:
     """What a rule's formulas name."""
-    rows = dict([rule.per]) if rule.per else {}
+    rows: Rows = {rule.per[0]: (rule.per[1],)} if rule.per else {}
     formulas = (rule.when, *(part for case in rule.cases for part in (case.when, case.formula)))
-    names = (name for formula in formulas for name in _names(formula, rule.scope, rows, known))
+    names = (name for formula in formulas for name in _names(formula, rule.scope, rows, reader))
     return Part(node_of(rule), tuple(dict.fromkeys(names)), rule.place, rule.stage)
 
 
-def fill_parts(table: str, fill: Fill, known: Known) -> Iterator[Part]:
+def fill_parts(table: str, fill: Fill, reader: Reader) -> Iterator[Part]:
     """What the rows of a fill and their columns name."""
-    rows = _rows_of(fill)
-    names = (name for formula in (fill.each, fill.when) for name in _names(formula, fill.scope, rows, known))
+    rows = reader.rows(fill)
+    names = (name for formula in (fill.each, fill.when) for name in _names(formula, fill.scope, rows, reader))
     yield Part(table, tuple(dict.fromkeys(names)), fill.place)
     for column, formula in fill.cells.items():
-        yield Part(f"{table}[{column}]", tuple(_names(formula, fill.scope, rows, known)), formula.place())
+        yield Part(f"{table}[{column}]", tuple(_names(formula, fill.scope, rows, reader)), formula.place())
 
 
-def _names(formula: Formula | None, scope: Scope, rows: dict[str, str], known: Known) -> Iterator[str]:
-    for name in uses(formula.tree, rows) if formula is not None else ():
-        own = f"{scope.namespace}.{name}"
-        yield own if scope.namespace and known(own) is not None else name
+def _names(formula: Formula | None, scope: Scope, rows: Rows, reader: Reader) -> Iterator[str]:
+    return (read.node for read in reader.reads(formula.tree, scope, rows)) if formula is not None else iter(())
 
 
 def build(parts: Iterable[Part]) -> networkx.DiGraph[str]:
@@ -67,49 +65,12 @@ def node_of(rule: Rule) -> str:
     return f"{table}[{column}]" if rule.per else rule.name
 
 
-def _rows_of(fill: Fill) -> dict[str, str]:
-    if fill.each is None or not isinstance(fill.each.tree, Aggregate):
-        return {}
-    over = fill.each.tree.over
-    return {fill.each.tree.variable: over.name if isinstance(over, Name) else ""}
-
-
-def uses(tree: Expr, rows: dict[str, str]) -> Iterator[str]:
-    """The quantities, tables and columns that a formula names; `rows` gives the tables of its variables."""
-    if isinstance(tree, Name):
-        first, _, rest = tree.name.partition(".")
-        if first not in rows:
-            yield tree.name
-        elif rest and rows[first] and "." not in rest:
-            yield f"{rows[first]}[{rest}]"
-    elif isinstance(tree, Aggregate):
-        yield from uses(tree.over, rows)
-        table = tree.over.name if isinstance(tree.over, Name) else ""
-        inner = {**rows, tree.variable: table}
-        yield from uses(tree.body, inner)
-        if tree.condition is not None:
-            yield from uses(tree.condition, inner)
-    else:
-        for child in children(tree):
-            yield from uses(child, rows)
-
-
-def cycles(ruleset: RuleSet, known: Known, entries: Iterable[Entry]) -> Iterator[Problem]:
+def cycles(ruleset: RuleSet, reader: Reader, entries: Iterable[Entry]) -> Iterator[Problem]:
     """Each cycle once, as a chain with the place of every link: of the stages alone, then with each entry's rules."""
-    base = [rule_part(rule, known) for rule in ruleset.rules]
-    base += [part for table in ruleset.tables for fill in table.fills for part in fill_parts(table.name, fill, known)]
-    overlays = [base]
-    for entry in entries:
-        rules = [*entry.rules, *field_rules(ruleset.kinds[entry.kind], entry)]
-        own = [rule_part(rule, known) for rule in rules]
-        own += [part for table, fill in entry.fills for part in fill_parts(table, fill, known)]
-        if any(part.names for part in own):
-            beaten = {node_of(rule) for rule in rules if rule.overrides}
-            replaced = tuple(table.name for table in entry.tables if table.overrides)
-            kept = (p for p in base if p.node not in beaten and p.node.partition("[")[0] not in replaced)
-            overlays.append([*kept, *own])
+    base = [rule_part(rule, reader) for rule in ruleset.rules]
+    base += [part for table in ruleset.tables for fill in table.fills for part in fill_parts(table.name, fill, reader)]
     seen: set[frozenset[str]] = set()
-    for parts in overlays:
+    for parts in _overlays(ruleset, reader, entries, base):
         if not _circular(parts):
             continue
         import networkx
@@ -124,6 +85,24 @@ def cycles(ruleset: RuleSet, known: Known, entries: Iterable[Entry]) -> Iterator
                 [(a, b) for a in sorted(group) for b in sorted(graph[a]) if b in group]
             )
             yield _cycle(graph, networkx.find_cycle(inside, source=min(group)))
+
+
+def _overlays(ruleset: RuleSet, reader: Reader, entries: Iterable[Entry], base: list[Part]) -> Iterator[list[Part]]:
+    """The parts of the stages, and those with each entry's laid over them, as far as they are worth the work."""
+    yield base
+    work = 0
+    for entry in entries:
+        rules = [*entry.rules, *field_rules(ruleset.kinds[entry.kind], entry)]
+        own = [rule_part(rule, reader) for rule in rules]
+        own += [part for table, fill in entry.fills for part in fill_parts(table, fill, reader)]
+        if any(part.names for part in own):
+            beaten = {node_of(rule) for rule in rules if rule.overrides}
+            replaced = tuple(table.name for table in entry.tables if table.overrides)
+            kept = (p for p in base if p.node not in beaten and p.node.partition("[")[0] not in replaced)
+            yield [*kept, *own]
+            work += len(base) + len(own)
+            if work > _MOST_PARTS:
+                return  # circles that are left are told when they are met
 
 
 def _circular(parts: Iterable[Part]) -> bool:
@@ -146,14 +125,14 @@ def _cycle(graph: Any, found: list[tuple[str, str]]) -> Problem:
     return problem("cycle", f"rules need each other: {chain}", labels[0].place, also=labels)
 
 
-def later_stages(ruleset: RuleSet) -> Iterator[Problem]:
+def later_stages(ruleset: RuleSet, reader: Reader) -> Iterator[Problem]:
     """A warning for each rule that leans on a quantity of a later stage."""
     order = {name: position for position, name in enumerate(ruleset.stages)}
     stage_of = {node_of(rule): rule.stage for rule in ruleset.rules}
     for rule in ruleset.rules:
-        rows = dict([rule.per]) if rule.per else {}
+        rows: Rows = {rule.per[0]: (rule.per[1],)} if rule.per else {}
         for case in rule.cases:
-            for name in uses(case.formula.tree, rows):
+            for name in _names(case.formula, rule.scope, rows, reader):
                 other = stage_of.get(name)
                 if other in order and rule.stage in order and order[other] > order[rule.stage]:
                     message = f"{rule.name} of stage {rule.stage} leans on {name} of the later stage {other}"

@@ -26,11 +26,15 @@ from vramledger.rules.model import (
     Scope,
     Table,
 )
-from vramledger.rules.tree import Mapping, Scalar
+from vramledger.rules.packages import packages
+from vramledger.rules.tree import Mapping, Scalar, size
 
 # Folders that hold what is evaluated, not what it is evaluated with.
 RESERVED = ("stage", "kind")
-NOT_SPECS = ("scenarios", "measurements")
+MOST_BYTES = 16_000_000
+_MOST_EXTENDED = 30
+_MOST_INHERITED = 300_000
+NOT_SPECS = ("scenarios", "measurements", "templates")
 
 
 class File(NamedTuple):
@@ -74,6 +78,8 @@ class RuleSet:
         self._entries: dict[tuple[str, str], Entry] = {}
         self._plain: list[Document] = []
         self._orders: dict[str, int] = {}
+        self._trees: dict[tuple[str, str], tuple[Mapping, tuple[str, ...]]] = {}
+        self._inherited = 0  # values that entries take over from those that they extend
         self._circles: set[frozenset[str]] = set()  # of entries that extend each other, each told once
 
     def names(self, kind: str) -> list[str]:
@@ -98,48 +104,50 @@ class RuleSet:
 
     def tree(self, kind: str, name: str) -> Mapping:
         """The entry's tree with what it extends merged in."""
-        return self._merged(kind, name)[0]
+        return self._whole(kind, name)[0]
 
     def entry(self, kind: str, name: str) -> Entry:
         """An entry, built on first use."""
         key = (kind, name)
         if key not in self._entries:
             document = self._documents[kind][name]
-            tree, chain = self._merged(kind, name)
+            tree, chain = self._whole(kind, name)
             layer = self.kinds[kind].layer
             layer = USER if document.user and layer == STANDARD else layer
             builder = Builder(self.reader, f"{kind} {name}", layer, Scope(self.kinds[kind].namespace))
             self._entries[key] = builder.entry(self.kinds[kind], name, tree, chain)
         return self._entries[key]
 
-    def examples(self) -> Iterator[Example]:
-        """The examples of every document."""
-        for document in self._plain:
-            yield from examples(document.tree(), f"{document.head} {document.name}", None)
-        for kind, documents in self._documents.items():
-            for name, document in documents.items():
-                yield from examples(document.tree(), f"{kind} {name}", (kind, name))
+    def examples(self, of_user: bool = False) -> Iterator[Example]:
+        """The examples of every document, or only of the user's."""
+        for document in self.documents():
+            if document.user or not of_user:
+                yield from examples(document.tree(), f"{document.head} {document.name}")
 
-    def stage_trees(self) -> Iterator[tuple[str, Mapping]]:
-        """The stages and kinds as they stand in their files."""
-        for document in self._plain:
-            yield document.name, document.tree()
+    def documents(self) -> Iterator[Document]:
+        """Every document as it stands in its file: kinds and stages, then entries."""
+        yield from self._plain
+        for documents in self._documents.values():
+            yield from documents.values()
 
-    def entry_trees(self) -> Iterator[tuple[str, str, Mapping]]:
-        """Every entry as it stands in its file: kind, name, tree."""
-        for kind, documents in self._documents.items():
-            for name, document in documents.items():
-                yield kind, name, document.tree()
+    def _whole(self, kind: str, name: str) -> tuple[Mapping, tuple[str, ...]]:
+        if (kind, name) not in self._trees:
+            self._trees[kind, name] = self._merged(kind, name)
+        return self._trees[kind, name]
 
     def _merged(self, kind: str, name: str, seen: tuple[str, ...] = ()) -> tuple[Mapping, tuple[str, ...]]:
         tree = self._documents[kind][name].tree()
         wanted = tree.get("extends")
-        if not isinstance(wanted, Scalar):
+        if not isinstance(wanted, Scalar) or self._inherited > _MOST_INHERITED:
             return tree, ()
         parent = self.resolve(kind, wanted.text)
         if parent is None:
             hint = self.near(kind, wanted.text)
             self._note(problem("unknown-entry", f"no {kind} is called {wanted.text}", wanted.place, hint))
+            return tree, ()
+        if len(seen) == _MOST_EXTENDED:
+            message = f"{kind} {name} is reached through more than {_MOST_EXTENDED} entries that extend each other"
+            self._note(problem("too-deep", message, wanted.place))
             return tree, ()
         if parent in (*seen, name):
             chain = (*seen, name)
@@ -149,6 +157,11 @@ class RuleSet:
                 self._note(problem("cycle", message, wanted.place))
             return tree, ()
         base, chain_above = self._merged(kind, parent, (*seen, name))
+        self._inherited += size(base)
+        if self._inherited > _MOST_INHERITED:
+            message = f"entries that extend others inherit more than {_MOST_INHERITED} values in all"
+            self._note(problem("yaml-size", message, wanted.place))
+            return tree, ()
         return merge(self.kinds[kind], base, tree), (parent, *chain_above)
 
     def _note(self, found: Problem) -> None:
@@ -178,6 +191,7 @@ class RuleSet:
                 hint = nearest(document.head, heads) or f"a spec file begins with one of: {', '.join(heads)}"
                 message = f"{document.head!r} is no kind of spec"
                 self.problems.append(problem("unknown-kind", message, document.place, hint))
+        self.stages = sorted(self._orders, key=lambda name: self._orders[name])
         self._check_aliases()
         self._announce()
 
@@ -185,8 +199,12 @@ class RuleSet:
         """Says which bundled rules and tables a user's own stages override."""
         groups: tuple[tuple[str, list[Any]], ...] = (("rule for", self.rules), ("table", self.tables))
         for word, listed in groups:
+            places: dict[str, list[str]] = {}
+            for one in listed:
+                if one.layer != USER:
+                    places.setdefault(one.name, []).append(str(one.place))
             for made in (one for one in listed if one.layer == USER and one.overrides):
-                beaten = [str(other.place) for other in listed if other.name == made.name and other.layer != USER]
+                beaten = places.get(made.name)
                 over = f" the one of {', '.join(beaten)}" if beaten else ""
                 self.announcements.append(f"the {word} {made.name} of {made.place} overrides{over}")
 
@@ -217,7 +235,6 @@ class RuleSet:
         self._plain.append(document)
         order = text_of(tree.get("order"))
         self._orders.setdefault(document.name, int(order) if order.isdigit() else len(self._orders) * 10)
-        self.stages = sorted(self._orders, key=lambda name: self._orders[name])
         for declaration in declared:
             self._declare(declaration)
 
@@ -259,20 +276,27 @@ class RuleSet:
 
 
 def gather(folders: Iterable[str | Path]) -> tuple[list[File], list[Problem]]:
-    """The spec files of the bundled folder and of the user's, in a fixed order."""
+    """The spec files of the bundled folder, of installed packages and of the user's folders, in a fixed order."""
     bundled = str(folder("specs"))
     found = [(path, f"specs{path[len(bundled) :]}".replace(os.sep, "/"), False) for path in _yaml_files(bundled)]
-    problems = []
+    brought, problems = packages()
+    found += [(path, path, True) for package in brought for path in _yaml_files(package.folder)]
     for given in map(str, folders):
         if not os.path.exists(given):  # noqa: PTH110 - a path of any length and signs is asked, not trusted
             problems.append(problem("unreadable-file", f"there is no folder {given!r}", Place(given[:200])))
             continue
-        found += [(path, path, True) for path in ([given] if Path(given).is_file() else _yaml_files(given))]
+        found += [(path, path, True) for path in (_yaml_files(given) if Path(given).is_dir() else [given])]
     files = []
+    room = MOST_BYTES
     for path, shown, user in found:
         content, fault = read_bytes(path)
         problems += [fault] if fault else []
         files.append(File(shown, content, user))
+        room -= len(content)
+        if room < 0:
+            message = f"the spec files up to this one have more than {MOST_BYTES} bytes in all"
+            problems.append(problem("file-too-large", message, Place(shown), "name a folder that holds specs alone"))
+            break
     return files, problems
 
 

@@ -181,5 +181,4 @@ class Example(NamedTuple):
     expect: Mapping
     place: Place
     origin: str
-    entry: tuple[str, str] | None = None
     tolerance: Scalar | None = None

@@ -42,6 +42,4 @@ def load(files: list[File], key: str) -> tuple[list[Document], RuleSet, list[Pro
     reader = FormulaReader()
     ruleset = RuleSet(key, reader)
     ruleset.add(document for document in documents if document.path not in shapeless)
-    if shapeless:
-        return documents, ruleset, [*problems, *reader.problems]
-    return documents, ruleset, [*problems, *check_rules(ruleset)]
+    return documents, ruleset, [*problems, *check_rules(ruleset, whole=not problems)]

@@ -14,17 +14,24 @@ if TYPE_CHECKING:
 
 DEEPEST = 40
 MOST_NODES = 400_000
+_MOST_TAGS = 100  # directives; the parser compares each with all before it
 
 
-def read_yaml(text: str, path: str) -> tuple[list[Node], list[Problem]]:
-    """The documents of a YAML text and what is wrong with it; a faulty text gives no documents."""
+def read_yaml(text: str, path: str, most: int = MOST_NODES) -> tuple[list[Node], list[Problem]]:
+    """The documents of a YAML text and what is wrong with it; a faulty text gives no documents.
+
+    A text with more than `most` values is faulty; each line of a text over several lines counts as one.
+    """
     import yaml
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     text = text.replace("\r\n", "\n")
-    builder = _Builder(path, text)
+    builder = _Builder(path, text, most)
     try:
         text.encode()
+        if text.count("\n%TAG") > _MOST_TAGS:
+            place = _place_of(text, path, text.index("\n%TAG") + 1)
+            builder.refuse("yaml-tag", "directives that declare tags", place, "tags are not read: leave them out")
         for event in yaml.parse(text, Loader=loader):
             builder.take(event)
     except yaml.MarkedYAMLError as fault:
@@ -66,9 +73,10 @@ class _Stop(Exception):
 class _Builder:
     """Builds trees from events without recursion, so that no nesting can exhaust the stack."""
 
-    def __init__(self, path: str, text: str) -> None:
+    def __init__(self, path: str, text: str, most: int) -> None:
         self.path = path
         self.text = text
+        self.most = most
         self.documents: list[Node] = []
         self.problems: list[Problem] = []
         self._open: list[tuple[list[Any], Place, bool, bool]] = []  # items, place, is mapping, is flow
@@ -91,46 +99,51 @@ class _Builder:
         place = Place(self.path, mark.line + 1, mark.column + 1)
         if getattr(event, "anchor", None):
             if name == "AliasEvent":
-                self._refuse("yaml-alias", f"alias *{event.anchor}", place, "write the value out")
-            self._refuse("yaml-alias", f"anchor &{event.anchor}", place, "aliases and anchors are not read")
+                self.refuse("yaml-alias", f"alias *{event.anchor}", place, "write the value out")
+            self.refuse("yaml-alias", f"anchor &{event.anchor}", place, "aliases and anchors are not read")
         if getattr(event, "tag", None):
-            self._refuse("yaml-tag", f"tag {event.tag}", place, "tags are not read: a field's meaning gives its type")
+            self.refuse("yaml-tag", f"tag {event.tag}", place, "tags are not read: a field's meaning gives its type")
         if name == "ScalarEvent":
-            self._add(self._scalar(event), place)
+            self._add(self._scalar(event, place), place)
         elif name in ("MappingStartEvent", "SequenceStartEvent"):
             if len(self._open) >= DEEPEST:
-                self._refuse("yaml-depth", f"nested more than {DEEPEST} deep", place)
+                self.refuse("yaml-depth", f"nested more than {DEEPEST} deep", place)
             self._open.append(([], place, name == "MappingStartEvent", bool(event.flow_style)))
         elif name in ("MappingEndEvent", "SequenceEndEvent"):
             items, start, is_mapping, is_flow = self._open.pop()
             done: Node = self._mapping(items, start, is_flow) if is_mapping else Sequence(tuple(items), start)
             self._add(done, start)
 
-    def _refuse(self, code: Code, message: str, place: Place, *hints: str) -> None:
+    def refuse(self, code: Code, message: str, place: Place, *hints: str) -> None:
         self.problems.append(problem(code, message, place, *hints))
         raise _Stop
 
+    def _counted(self, values: int, place: Place) -> None:
+        self._count += values
+        if self._count > self.most:
+            self.refuse("yaml-size", f"more than {self.most} values", place)
+
     def _add(self, node: Node, place: Place) -> None:
-        self._count += 1
-        if self._count > MOST_NODES:
-            self._refuse("yaml-size", f"more than {MOST_NODES} values", place)
+        self._counted(1, place)
         if self._open:
             self._open[-1][0].append(node)
         else:
             self.documents.append(node)
 
-    def _scalar(self, event: Any) -> Scalar:
+    def _scalar(self, event: Any, place: Place) -> Scalar:
         start: Mark = event.start_mark
         style = event.style if event.style in ("'", '"', "|", ">") else ""
         value: str = event.value
         line, column = start.line + 1, start.column + 1
         if style in ("|", ">"):
+            self._counted(value.count("\n"), place)
             rows = self.lines()[start.line + 1 : event.end_mark.line + 1]
             marks = _block_marks(value, rows, line + 1)
             return Scalar(value.rstrip("\n"), style, marks, self.path)
         raw = self.text[start.index + bool(style) : event.end_mark.index - bool(style)]
         if raw == value:
             return Scalar(value, style, ((0, line, column + bool(style)),), self.path)
+        self._counted(sum(map(raw.count, "\n\\'")), place)
         return Scalar(value, style, _flow_marks(raw, style, line, column + bool(style)), self.path)
 
     def _mapping(self, items: list[Any], place: Place, is_flow: bool) -> Mapping:
@@ -165,13 +178,14 @@ def _block_marks(value: str, rows: list[str], line: int) -> tuple[tuple[int, int
     return tuple(marks)
 
 
-# What stands for something else in a plain or quoted scalar: doubled quotes, escapes, breaks with the blanks around.
+# What stands for something else in a plain or quoted scalar: doubled quotes, escapes, breaks with the blanks around;
+# blanks without a break are taken as one, so that no search begins again inside them.
 _UNEVEN = {
-    "": re.compile(r"[ \t]*\n(?:[ \t]*\n)*[ \t]*"),
-    "'": re.compile(r"\'\'|[ \t]*\n(?:[ \t]*\n)*[ \t]*"),
+    "": re.compile(r"[ \t]*\n(?:[ \t]*\n)*[ \t]*|[ \t]+"),
+    "'": re.compile(r"\'\'|[ \t]*\n(?:[ \t]*\n)*[ \t]*|[ \t]+"),
     '"': re.compile(
         r"\\\n(?:[ \t]*\n)*[ \t]*|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}|\\."
-        r"|[ \t]*\n(?:[ \t]*\n)*[ \t]*"
+        r"|[ \t]*\n(?:[ \t]*\n)*[ \t]*|[ \t]+"
     ),
 }
 
@@ -182,6 +196,8 @@ def _flow_marks(raw: str, style: str, line: int, column: int) -> tuple[tuple[int
     offset = position = 0
     for match in _UNEVEN[style].finditer(raw):
         text = match[0]
+        if text.isspace() and "\n" not in text:
+            continue
         breaks = text.count("\n")
         offset += match.start() - position
         column += match.start() - position

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from vramledger.locate import folder
-from vramledger.problems import Place, Problem, nearest, problem
+from vramledger.problems import MOST, Place, Problem, nearest, problem
 from vramledger.rules.build import Builder, pairs
 from vramledger.rules.formulas import FormulaReader
 from vramledger.rules.load import Document
@@ -29,14 +30,35 @@ _COMMON: dict[str, Any] = {
         "description": "The implementations that it describes.",
     },
     "overrides": {"type": "boolean", "description": "true where it replaces another entry of the same name."},
-    "facts": {"type": "object", "additionalProperties": {"$ref": "#/$defs/declaration"}},
-    "tables": {"type": "object", "additionalProperties": {"$ref": "#/$defs/table"}},
-    "rules": {"type": "object", "additionalProperties": {"$ref": "#/$defs/rule"}},
-    "warnings": {"type": "object", "additionalProperties": {"$ref": "#/$defs/warning"}},
-    "examples": {"type": "array", "items": {"$ref": "#/$defs/example"}},
+    "facts": {
+        "type": "object",
+        "description": "Quantities that a scenario can give.",
+        "additionalProperties": {"$ref": "#/$defs/declaration"},
+    },
+    "tables": {
+        "type": "object",
+        "description": "Tables, their columns, and rows for them.",
+        "additionalProperties": {"$ref": "#/$defs/table"},
+    },
+    "rules": {
+        "type": "object",
+        "description": "Ways to quantities, by the quantity's name.",
+        "additionalProperties": {"$ref": "#/$defs/rule"},
+    },
+    "warnings": {
+        "type": "object",
+        "description": "Warnings that an answer carries, by name.",
+        "additionalProperties": {"$ref": "#/$defs/warning"},
+    },
+    "examples": {
+        "type": "array",
+        "description": "Tests that stand beside the rules.",
+        "items": {"$ref": "#/$defs/example"},
+    },
     "source": {"$ref": "#/$defs/source"},
     "assumed": {"type": "boolean", "description": "true where no source gives it; then with a reason."},
-    "reason": {"type": "string"},
+    "reason": {"type": "string", "description": "Why it is assumed."},
+    "silence": {"$ref": "#/$defs/silence"},
 }
 _SHAPES = {"list": {"type": "array"}, "record": {"type": "object"}}
 _TYPE_NAMES = {
@@ -113,7 +135,8 @@ def check_shapes(documents: Iterable[Document]) -> list[Problem]:
 
 
 def _faults(validator: Validator, tree: Mapping) -> Iterator[Problem]:
-    for error in sorted(validator.iter_errors(to_data(tree)), key=lambda e: [str(p) for p in e.absolute_path]):
+    errors = islice(validator.iter_errors(to_data(tree)), MOST)
+    for error in sorted(errors, key=lambda e: [str(p) for p in e.absolute_path]):
         yield _fault(_deepest(error), tree)
 
 

@@ -1,25 +1,14 @@
-"""Writes the JSON Schemas that editors use: one a kind of spec file, and one of scenarios."""
+"""The JSON Schemas that editors use: one a kind of spec file, and one of scenarios."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from vramledger.rules.load import RuleSet
-from vramledger.rules.model import Declaration
-from vramledger.rules.open import open_rules
-from vramledger.rules.overlay import base_declarations
+from vramledger.rules.model import Declaration, Kind
+from vramledger.rules.scenario_schema import described, scenario_schema, words
 from vramledger.rules.schema import DIALECT, entry_schema, fixed_schema
-
-_TYPES: dict[str, Any] = {
-    "boolean": {"type": "boolean"},
-    "list": {"type": "array"},
-    "record": {"type": "object"},
-    "any": {},
-}
 
 
 def schemas(ruleset: RuleSet) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -27,59 +16,62 @@ def schemas(ruleset: RuleSet) -> Iterator[tuple[str, dict[str, Any]]]:
     for head in ("stage", "kind"):
         yield f"{head}.schema.json", fixed_schema(head)
     for kind in ruleset.kinds.values():
-        yield f"{kind.name}.schema.json", entry_schema(kind)
-    yield "scenario.schema.json", scenario_schema(ruleset)
+        yield f"{kind.name}.schema.json", _suggesting(ruleset, kind)
+    yield "scenario.schema.json", scenario_schema(ruleset, DIALECT)
 
 
-def scenario_schema(ruleset: RuleSet) -> dict[str, Any]:
-    """The schema of a scenario: the kinds' keys, the facts, nested or dotted, and any quantity."""
-    declared = base_declarations(ruleset)
-    properties: dict[str, Any] = {
-        "says": {"type": "string", "description": "What the scenario is."},
-        "source": {"description": "Where its figures were read."},
-        "expect": {"type": "object", "description": "Quantities and their values as printed: 73.6 GB."},
-        "sweep": {"type": "object", "description": "Facts with a list of values each."},
-    }
-    for kind in ruleset.kinds.values():
-        if kind.reads:
+def _suggesting(ruleset: RuleSet, kind: Kind) -> dict[str, Any]:
+    """The schema that the engine checks entries with, and what an editor can suggest; it allows the same."""
+    schema = entry_schema(kind)
+    fields = dict(schema["properties"])
+    fields["extends"] = _either(ruleset.names(kind.name), fields["extends"])
+    for name, field in kind.fields.items():
+        fields[name] = {**_either(_words(ruleset, field), fields[name]), "description": described(field)}
+    for name, block in kind.blocks.items():
+        if block.record:
+            inside: dict[str, Any] = {field: {} for field in _recorded(ruleset, kind, block.record)}
+        elif block.fields:
+            value = fields[name]["additionalProperties"]
+            inside = {field: {**value, "description": described(own)} for field, own in kind.fields.items()}
+        else:
+            columns = {"properties": _columns(ruleset, block.table)}
+            rows = [{"type": "object", "additionalProperties": columns}, {"type": "array", "items": columns}]
+            says = {key: value for key, value in fields[name].items() if key != "$ref"}
+            # some editors read nothing of a $ref but what its neighbours leave out, hence allOf
+            fields[name] = {**says, "allOf": [{"$ref": fields[name]["$ref"]}, {"anyOf": rows}]}
             continue
-        inside = {name: _fact(field) for name, field in kind.fields.items()}
-        inside["name"] = {"type": ["string", "number"], "description": f"The {kind.name}'s name."}
-        choices = [{"type": ["string", "number", "null"]}, {"type": "object", "properties": inside}]
-        properties[kind.key] = {"description": kind.says, "anyOf": choices}
-    for name, fact in declared.items():
-        first, dot, rest = name.partition(".")
-        if not dot:
-            properties.setdefault(name, _fact(fact))
-        elif first not in {kind.key for kind in ruleset.kinds.values()} and name in ruleset.declarations:
-            group = properties.setdefault(
-                first, {"anyOf": [{"type": ["string", "number", "boolean"]}, {"type": "object"}]}
-            )
-            if "anyOf" in group:
-                group["anyOf"][1].setdefault("properties", {})[rest] = _fact(fact)
-        properties.setdefault(name, _fact(fact))
-    return {
-        "$schema": DIALECT,
-        "title": "scenario",
-        "description": "What is run: model, task, precision, batch and so on; all but `model` may be left out.",
-        "type": "object",
-        "properties": dict(sorted(properties.items())),
+        fields[name] = {**fields[name], "properties": inside}
+    return {**schema, "properties": fields}
+
+
+def _either(names: list[Any], shape: dict[str, Any]) -> dict[str, Any]:
+    """A shape, with names that are among what it allows to be suggested."""
+    inner = {key: value for key, value in shape.items() if key != "description"}
+    kept = {key: value for key, value in shape.items() if key == "description"}
+    return {**kept, "anyOf": [{"enum": names}, inner]} if names else shape
+
+
+def _words(ruleset: RuleSet, field: Declaration) -> list[Any]:
+    if field.type.kind == "boolean":
+        return [True, False]
+    return words(field.one_of) or (ruleset.names(field.entry) if field.entry in ruleset.kinds else [])
+
+
+def _recorded(ruleset: RuleSet, kind: Kind, record: str) -> list[str]:
+    """The fields of a record that the kind's entries give."""
+    entries = (ruleset.entry(kind.name, name) for name in ruleset.names(kind.name))
+    return list(dict.fromkeys(field for entry in entries for field in entry.records.get(record, ())))
+
+
+def _columns(ruleset: RuleSet, table: str) -> dict[str, Any]:
+    """What is said of a table's columns, and of those that rules compute."""
+    found = {
+        column: described(declared)
+        for one in ruleset.tables
+        if one.name == table
+        for column, declared in one.columns.items()
     }
-
-
-def _fact(declared: Declaration) -> dict[str, Any]:
-    shape = dict(_TYPES.get(declared.type.kind, {"type": ["string", "number"]}))
-    if declared.one_of:
-        shape = {"enum": list(declared.one_of)}
-    unit = f"Unit: {declared.unit}." if declared.unit else ""
-    return {**shape, "description": " ".join(filter(None, (declared.says, unit)))}
-
-
-def main(base: Path) -> None:
-    """Writes the schemas into a folder."""
-    for name, schema in schemas(open_rules()):
-        (base / name).write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    for rule in ruleset.rules:
+        if rule.per and rule.per[1] == table:
+            found.setdefault(rule.name.rpartition(".")[2], rule.says)
+    return {column: {"description": says} for column, says in found.items()}

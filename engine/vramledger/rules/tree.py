@@ -96,6 +96,15 @@ def find(node: Node, path: Iterator[str | int] | list[str | int]) -> Node:
     return node
 
 
+def size(node: Node) -> int:
+    """How many values a node holds, itself and the lines of its texts included."""
+    if isinstance(node, Scalar):
+        return len(node.marks)
+    if isinstance(node, Sequence):
+        return 1 + sum(map(size, node.items))
+    return 1 + sum(size(key) + size(value) for key, value in node.items)
+
+
 def encode(node: Node) -> list[Any]:
     """The node as JSON; `decode` reads it back."""
     if isinstance(node, Scalar):
