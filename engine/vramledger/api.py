@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vramledger.evaluation.facts import Facts
-from vramledger.evaluation.ledger import HEADLINES, Ledger
+from vramledger.evaluation.compiled import ledger_of
+from vramledger.evaluation.ledger import Ledger
 from vramledger.inputs.raw import read_raw
 from vramledger.inputs.scenario import read_scenario
 from vramledger.rules.load import RuleSet
 from vramledger.rules.open import open_rules
-from vramledger.rules.overlay import Program
 
 
 def evaluate(
@@ -40,18 +39,4 @@ def evaluate_with(
     """`evaluate` with a rule set that is already open."""
     beats = {**(overrides or {}), **({"convention": convention} if convention else {})}
     read = read_scenario(ruleset, read_raw(scenario, base), beats)
-    return Ledger(read.program, read.facts, _compiled(ruleset, read.program, read.facts))
-
-
-def _compiled(ruleset: RuleSet, program: Program, facts: Facts) -> dict[str, Any]:
-    """The main quantities by compiled code, from the second scenario of a shape on: one alone is sooner interpreted."""
-    key = facts.shape()
-    if key not in ruleset.plans:
-        ruleset.plans[key] = None
-        return {}
-    from vramledger.evaluation.specialise import Plan
-
-    if ruleset.plans[key] is None:
-        ruleset.plans[key] = Plan(program, facts, [name for name in HEADLINES if name in program.declarations])
-    plan: Plan = ruleset.plans[key]
-    return plan.run(facts)
+    return ledger_of(read.program, read.facts)

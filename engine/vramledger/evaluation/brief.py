@@ -35,6 +35,8 @@ def frozen(value: Any) -> Any:
         return exact(Fraction(repr(value)))
     if isinstance(value, list):
         return tuple(frozen(item) for item in value)
+    if isinstance(value, dict):
+        return {name: frozen(item) for name, item in value.items()}
     return value
 
 

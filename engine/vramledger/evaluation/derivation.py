@@ -15,7 +15,7 @@ from vramledger.evaluation.brief import brief
 from vramledger.evaluation.evaluate import Evaluation, is_byte_formula
 from vramledger.evaluation.frame import Fault, Frame, Resolution
 from vramledger.evaluation.interpret import evaluate, kept_rows, truth
-from vramledger.evaluation.names import full_name
+from vramledger.evaluation.names import full_name, has_column
 from vramledger.evaluation.show import both, is_bytes, show
 from vramledger.evaluation.tables import CatalogRow, Row
 from vramledger.evaluation.values import NotApplicable, Range, as_json, exact, public
@@ -87,6 +87,11 @@ class Derivation:
         """The derivation as JSON; its schema is derivation.schema.json."""
         return {"stamp": self.stamp, "step": self.step.to_dict()}
 
+    def _repr_html_(self) -> str:
+        from vramledger.reports.html import of_derivation
+
+        return of_derivation(self)
+
     def __str__(self) -> str:
         """The derivation as an indented tree."""
         return "\n".join(lines(self.step))
@@ -106,6 +111,15 @@ def _why(resolution: Resolution) -> str:
     since = f", since {to_text(rule.when.tree)}" if rule.when is not None else ""
     held = case.says or (to_text(case.when.tree) if case.when is not None else "") if case is not None else ""
     return f"the rule of {rule.origin}{since}" + (f"; case: {held}" if held else "")
+
+
+def _kept(row: Row) -> str:
+    """The tests under which a row exists."""
+    each, when = row.fill.each, row.fill.when
+    tests = [each.tree.condition] if each is not None and isinstance(each.tree, Aggregate) else []
+    tests += [when.tree] if when is not None else []
+    said = " and ".join(to_text(test) for test in tests if test is not None)
+    return f"the row of {row.fill.origin}, since {said}" if said else ""
 
 
 class _Maker:
@@ -227,7 +241,8 @@ class _Maker:
             below = tuple(self.below(tree.body, inner))
             unit = "B" if self._in_bytes(tree.body, inner) else ""
             formula, text = to_text(tree.body), self.substituted(tree.body, inner)
-            steps.append(Step("row", label, value, unit, formula, substituted=text, steps=below))
+            why = _kept(item) if isinstance(item, Row) else ""
+            steps.append(Step("row", label, value, unit, formula, substituted=text, why=why, steps=below))
         over = to_text(tree.over)
         value = public(evaluate(self.ev, tree, frame, tolerant=True))
         unit = "B" if self._in_bytes(tree, frame) else ""
@@ -275,7 +290,7 @@ class _Maker:
         first, *rest = tree.name.split(".")
         row = frame.rows.get(first)
         if row is None and isinstance(frame.own, Row) and frame.scope.table:
-            if first in frame.own.table.columns:
+            if has_column(self.ev, frame.own, first):
                 row, rest = frame.own, [first, *rest]
             elif frame.own.bound(first) is not None:
                 row = frame.own.bound(first)

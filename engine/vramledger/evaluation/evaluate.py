@@ -15,13 +15,15 @@ from vramledger.evaluation.frame import Fault, Frame, Resolution
 from vramledger.evaluation.names import full_name
 from vramledger.evaluation.residual import Graph
 from vramledger.evaluation.tables import CatalogRow, Row
-from vramledger.language.syntax import Expr, Name
+from vramledger.language.syntax import Expr, Name, Span
 from vramledger.language.units import ANY, Type, check
 from vramledger.problems import Label, Place, problem
 from vramledger.rules.model import Scope
 from vramledger.rules.overlay import Program
+from vramledger.rules.tree import Scalar as RuleScalar
 
 DEEPEST = 60
+Branch = tuple[RuleScalar, Span, bool]  # the formula, where its conditional stands, which way
 
 
 class Evaluation:
@@ -38,6 +40,7 @@ class Evaluation:
         self.running: dict[str, Place] = {}
         self.running_rows: set[tuple[Row, str]] = set()
         self.work = 0
+        self.branches: set[Branch] | None = None  # those of conditionals that were taken, where somebody asks
 
     def quantity(self, name: str) -> Any:
         """The value of a quantity. Raises Fault, and Undecided where a graph leaves the shape open."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from vramledger.evaluation.values import Range
 from vramledger.problems import Place
 from vramledger.rules.overlay import Selection
+from vramledger.rules.tree import Node
 
 
 class Given(NamedTuple):
@@ -31,6 +32,7 @@ class Facts(NamedTuple):
     records_digest: str = ""
     record_places: Mapping[str, Place] = MappingProxyType({})
     notes: tuple[str, ...] = ()
+    asked: Mapping[str, Node] = MappingProxyType({})  # what was said, by quantity, paths from the working directory
 
     def shape(self) -> tuple[Any, ...]:
         """What two scenarios share when the same rules apply to both, whatever their numbers."""

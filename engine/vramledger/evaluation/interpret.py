@@ -148,6 +148,8 @@ def truth(ev: Evaluation, tree: Expr, frame: Frame) -> Any:
 
 def conditional(ev: Evaluation, tree: Conditional, frame: Frame, tolerant: bool) -> Any:
     test = truth(ev, tree.test, frame)
+    if ev.branches is not None:
+        ev.branches.update((frame.formula.scalar, tree.span, way) for way in (True, False) if test is not (not way))
     if test is True:
         return evaluate(ev, tree.then, frame, tolerant)
     if test is False:

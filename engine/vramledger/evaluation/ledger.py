@@ -160,6 +160,11 @@ class Ledger:
             raise Problems([fault.problem]) from None
         return {name: public(value) for name, value in found.items() if not isinstance(value, NotApplicable)}
 
+    def _repr_html_(self) -> str:
+        from vramledger.reports.html import of_ledger
+
+        return of_ledger(self)
+
     def derivation(self, name: str, rows: str = "") -> Derivation:
         """How a quantity's value came: a tree of steps. str() is readable, .to_dict() is JSON.
 

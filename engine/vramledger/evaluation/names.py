@@ -22,7 +22,7 @@ def lookup(ev: Evaluation, tree: Name, frame: Frame) -> Any:
         first, dot, below = name.partition(".")
         found = frame.rows.get(first)
         if found is None and isinstance(frame.own, Row):
-            if frame.scope.table and (first in frame.own.table.columns or frame.own.bound(first) is not None):
+            if frame.scope.table and (has_column(ev, frame.own, first) or frame.own.bound(first) is not None):
                 found = ev.cell(frame.own, first)
         elif found is None and isinstance(frame.own, CatalogRow):
             kind = ev.program.ruleset.kinds[frame.own.kind]
@@ -35,6 +35,11 @@ def lookup(ev: Evaluation, tree: Name, frame: Frame) -> Any:
     if not frame.scope.namespace and name in ev.values:
         return ev.values[name]
     return global_value(ev, full_name(ev, name, frame.scope))
+
+
+def has_column(ev: Evaluation, row: Row, name: str) -> bool:
+    """Whether a row's table declares a column, or a rule computes it."""
+    return name in row.table.columns or f"{row.table.name}.{name}" in ev.program.candidates
 
 
 def missing(ev: Evaluation, tree: Expr, frame: Frame, value: NotApplicable) -> Fault:

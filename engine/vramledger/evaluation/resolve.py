@@ -97,7 +97,7 @@ def nothing(
         if kind is not None and kind.name not in ev.program.entries:
             missing = bool(kind.missing) and not declared.optional
             return NotApplicable(f"no {kind.name} is chosen", missing), nowhere
-        if declared.entry:
+        if any(kind.selector == name for kind in ev.program.ruleset.kinds.values()):
             return NotApplicable(f"no {declared.entry} is chosen", bool(declared.missing)), nowhere
         return NotApplicable(f"nothing gives {name}", not declared.optional, declared.missing), nowhere
     return NotApplicable(f"nothing gives {name}", missing=True), nowhere

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from vramledger.evaluation.expect import holds, understood
+from vramledger.evaluation.expect import Gap, gap, holds, understood
 from vramledger.evaluation.ledger import Ledger
 from vramledger.evaluation.show import show
 from vramledger.inputs.raw import Raw, read_raw
+from vramledger.inputs.reach import Reach
 from vramledger.inputs.scenario import Scenario, read_scenario
 from vramledger.problems import Place, Problems, nearest, problem
 from vramledger.rules.load import RuleSet
@@ -26,6 +28,8 @@ class Check(NamedTuple):
     expected: str
     found: str
     passed: bool
+    unit: str = ""
+    gap: Gap | None = None
 
 
 def check_expect(ledger: Ledger, expect: Mapping, where: str, tolerance: Fraction | None = None) -> Iterator[Check]:
@@ -43,21 +47,37 @@ def check_expect(ledger: Ledger, expect: Mapping, where: str, tolerance: Fractio
     for key, value in expect.items:
         found = ledger[key.text]
         unit = ledger.program.declarations[key.text].unit
-        yield Check(where, value.place, key.text, value.text, show(found, unit), holds(found, value.text, tolerance))
+        passed, off = holds(found, value.text, tolerance), gap(found, value.text, tolerance)
+        yield Check(where, value.place, key.text, value.text, show(found, unit), passed, unit, off)
 
 
-def run_examples(ruleset: RuleSet, like: str = "") -> Iterator[Check | Problems]:
+def run_examples(
+    ruleset: RuleSet, like: str = "", of_user: bool = False, reach: Reach | None = None
+) -> Iterator[Check | Problems]:
     """Every example of the specs whose place or origin holds a text; one that cannot run gives its problems."""
-    for example in ruleset.examples():
+    for example in ruleset.examples(of_user):
         where = f"{example.origin} ({example.place})"
         if like not in where:
             continue
         try:
             read = read_scenario(ruleset, Raw(example.given, example.place.path, Path()))
             tolerance = _tolerance(example.tolerance)
-            yield from check_expect(Ledger(read.program, read.facts), example.expect, where, tolerance)
+            yield from _checked(read, example.expect, where, tolerance, reach)
         except Problems as faults:
             yield faults
+
+
+def _checked(
+    read: Scenario, expect: Mapping, where: str, tolerance: Fraction | None, reach: Reach | None
+) -> Iterator[Check]:
+    ledger = Ledger(read.program, read.facts)
+    if reach is not None:
+        reach.follow(ledger.evaluation)
+    yield from check_expect(ledger, expect, where, tolerance)
+    if reach is not None:
+        with suppress(Problems):  # the rest of the answer is no check, and may need what the check does not
+            _ = ledger.components, ledger.phases, ledger.warnings
+        reach.gather(ledger.evaluation)
 
 
 def _tolerance(node: Scalar | None) -> Fraction | None:
@@ -74,11 +94,11 @@ def _tolerance(node: Scalar | None) -> Fraction | None:
     return share
 
 
-def run_scenario(ruleset: RuleSet, path: Path, overrides: dict[str, Any] | None = None) -> Iterator[Check | Problems]:
+def run_scenario(ruleset: RuleSet, path: Path, reach: Reach | None = None) -> Iterator[Check | Problems]:
     """The expectations of a scenario file."""
     try:
-        read: Scenario = read_scenario(ruleset, read_raw(path), overrides)
+        read = read_scenario(ruleset, read_raw(path))
         if read.expect is not None:
-            yield from check_expect(Ledger(read.program, read.facts), read.expect, str(path))
+            yield from _checked(read, read.expect, str(path), None, reach)
     except Problems as faults:
         yield faults

@@ -31,7 +31,8 @@ def read_json(path: Path) -> tuple[dict[str, Any], bytes, Problem | None]:
     try:
         data = json.loads(text, parse_float=_decimal, parse_constant=_constant)
     except json.JSONDecodeError as wrong:
-        hint = "the file ends too early: was it cut off?" if wrong.pos >= len(text.rstrip()) - 1 else ""
+        cut = wrong.pos >= len(text.rstrip()) or wrong.msg.startswith("Unterminated")
+        hint = "the file ends too early: was it cut off?" if cut else ""
         place = Place(shown, wrong.lineno, wrong.colno)
         return {}, b"", problem("json-syntax", wrong.msg[0].lower() + wrong.msg[1:], place, hint)
     except (ValueError, RecursionError) as wrong:

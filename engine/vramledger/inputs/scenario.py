@@ -55,6 +55,8 @@ class _Reader:
         self.records: dict[str, dict[str, Any]] = {}
         self.record_places: dict[str, Place] = {}
         self.values: dict[str, Given] = {}
+        self.asked: dict[str, Node] = {}
+        self.inline: dict[str, dict[str, Any]] = {}  # parts of records that the scenario itself gives
         self.content = hashlib.sha256()
         self.kinds = {kind.key: kind for kind in ruleset.kinds.values()}
         self.selectors = {kind.selector: kind for kind in ruleset.kinds.values()}
@@ -124,6 +126,7 @@ class _Reader:
 
     def finish(self) -> Scenario:
         said = {name: _without_places(encode(value)) for name, (_, value) in sorted(self.given.items())}
+        self.asked = {name: value for name, (_, value) in self.given.items()}
         self._read_files()
         self._select()
         order = list(self.ruleset.kinds)
@@ -140,6 +143,9 @@ class _Reader:
             self.values[self.ruleset.kinds[kind].selector] = Given(name, place, varies=False, why=why)
         if self.problems:
             raise Problems(self.problems)
+        self.content.update(repr(self.inline).encode() if self.inline else b"")
+        for name, data in self.inline.items():
+            self.records[name] = {**self.records.get(name, {}), **data}
         facts = Facts(
             values=self.values,
             records=self.records,
@@ -148,6 +154,7 @@ class _Reader:
             records_digest=self.content.hexdigest() if self.records else "",
             digest=self._digest(said),
             record_places=self.record_places,
+            asked=self.asked,
             notes=(*self.ruleset.announcements, *((_NO_SWEEP,) if self.raw.tree.get("sweep") is not None else ())),
         )
         expect, sweep = self.raw.tree.get("expect"), self.raw.tree.get("sweep")
@@ -178,6 +185,7 @@ class _Reader:
             self.problems.append(problem("type-clash", f"{key.text} names a file or folder", key.place))
             return
         path = find(value.text, self.raw.base, says["file"])
+        self.asked[says["given"]] = value._replace(text=_shown(path), style='"')
         data, content, fault = read_json(path)
         if fault is not None:
             also = (*fault.labels, Label(value.place, "named here"))
@@ -294,6 +302,8 @@ class _Reader:
             self.problems.append(problem("type-clash", f"{name} has no value", key.place, "leave it out"))
         elif kind == "list" and not isinstance(value, Sequence):
             self.problems.append(problem("type-clash", f"{name}: expected a list", value.place))
+        elif kind == "record" and isinstance(value, Mapping):
+            self.inline.setdefault(name, {}).update(frozen(to_data(value)))
         elif kind in ("list", "record", "any"):
             self.values[name] = Given(frozen(to_data(value)), key.place, varies=False)
         elif not isinstance(value, Scalar):
@@ -309,7 +319,7 @@ class _Reader:
         data = frozen(to_data(value))
         numeric = isinstance(data, int | Fraction) and not isinstance(data, bool)
         if isinstance(data, dict):
-            self.records.setdefault(record, {})[name.partition(".")[2]] = data
+            self.inline.setdefault(record, {})[name.partition(".")[2]] = data
         elif data is not None:
             self.values[name] = Given(data, key.place, varies=numeric)
 

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
+from vramledger.evaluation.basis import basis
 from vramledger.evaluation.ledger import CAPACITY, FITS, HARDWARE, HEADROOM, PEAK_MOMENT, Ledger
 from vramledger.evaluation.show import both, in_binary, in_bytes
 from vramledger.evaluation.values import NotApplicable, as_json
 from vramledger.problems import Problems
 from vramledger.reports.blocks import Block, Lines, Table
+from vramledger.rules.tree import to_data
 
 _SAYS = {True: "fits", False: "does not fit", None: "may or may not fit"}
 
@@ -91,5 +93,7 @@ def to_dict(ledger: Ledger) -> dict[str, Any]:
         "quantities": quantities,
         "warnings": ledger.warnings,
         "selection": dict(ledger.program.selection),
+        "asked": {name: to_data(node) for name, node in sorted(ledger.facts.asked.items())},
+        "rules": basis(ledger.program, ledger.facts, quantities),
         "stamp": ledger.stamp,
     }

@@ -1,0 +1,20 @@
+"""Ledgers whose main quantities come from compiled code, once a shape of scenario has been met before."""
+
+from __future__ import annotations
+
+from vramledger.evaluation.facts import Facts
+from vramledger.evaluation.ledger import HEADLINES, Ledger
+from vramledger.rules.overlay import Program
+
+
+def ledger_of(program: Program, facts: Facts) -> Ledger:
+    """The ledger of a scenario; the second one of a shape compiles it, since one alone is sooner interpreted."""
+    key, plans = facts.shape(), program.ruleset.plans
+    if key not in plans:
+        plans[key] = None
+        return Ledger(program, facts)
+    if plans[key] is None:
+        from vramledger.evaluation.specialise import Plan
+
+        plans[key] = Plan(program, facts, [name for name in HEADLINES if name in program.declarations])
+    return Ledger(program, facts, plans[key].run(facts))
