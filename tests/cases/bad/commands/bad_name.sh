@@ -1,0 +1,1 @@
+vramledger new optimizer 'two moments'

@@ -1,0 +1,2 @@
+vramledger new optimizer two-moments > /dev/null &&
+vramledger new optimizer two-moments

@@ -1,0 +1,2 @@
+head -c 9000000 /dev/zero > weights.yaml
+vramledger lint --specs weights.yaml

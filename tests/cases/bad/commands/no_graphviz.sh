@@ -1,0 +1,1 @@
+vramledger graph optimizer.bytes --format svg

@@ -1,0 +1,1 @@
+vramledger path kv_cache.bytes optimizer.bytes

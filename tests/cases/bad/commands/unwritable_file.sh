@@ -1,0 +1,2 @@
+echo 'rules to come' > rules
+vramledger new optimizer two-moments -o rules/two-moments.yaml
