@@ -31,7 +31,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/speed.py
 
 schemas: $(READY)
-	$(BIN)/python -m vramledger.rules.schema_files schemas
+	@$(RUN) schemas schemas
 
 clean:
 	rm -rf $(ENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -16,7 +17,24 @@ from vramledger.problems import Problems
 from vramledger.version import ENGINE
 
 _PROG = "vramledger"
-COMMANDS = ("estimate", "explain", "test", "lint", "list", "show")
+COMMANDS = (
+    "estimate",
+    "explain",
+    "compare",
+    "batch",
+    "verify",
+    "test",
+    "lint",
+    "list",
+    "show",
+    "graph",
+    "needs",
+    "path",
+    "fmt",
+    "schemas",
+    "completion",
+    "new",
+)
 
 
 def script() -> None:
@@ -27,6 +45,8 @@ def script() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; its exit code."""
+    if argv is None and "_ARGCOMPLETE" in os.environ:
+        return _complete()
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
     for stream in (sys.stdout, sys.stderr):
@@ -62,6 +82,24 @@ def _run(arguments: list[str]) -> int:
     if named.scenario:
         _add_selectors(made[named.name], ruleset)
     return int(named.run(ruleset, parser.parse_args(arguments)))
+
+
+def _complete() -> int:
+    """Answers a shell that asks what can stand on a command line."""
+    from vramledger.commands.completion import answer, words
+    from vramledger.rules.open import open_rules
+
+    arguments = words()
+    named = _command(arguments[0]) if arguments and arguments[0] in COMMANDS else None
+    parser, made = _parser([named] if named else map(_command, COMMANDS))
+    ruleset = None
+    if named and named.opens:
+        with suppress(Problems, SystemExit):  # faulty rules leave commands and options
+            ruleset = open_rules(_specs(arguments))
+    if named and named.scenario and ruleset is not None:
+        _add_selectors(made[named.name], ruleset)
+    answer(parser, made[named.name] if named else None, ruleset)
+    return FINE
 
 
 def _command(name: str) -> Command:

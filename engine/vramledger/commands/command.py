@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vramledger.problems import Place, Problem, Problems, problem, render
+from vramledger.problems import Place, Problem, Problems, problem, render_all, some
 
 FINE, FAILED, FAULTY = 0, 1, 2
 Arguments = tuple[tuple[tuple[str, ...], dict[str, Any]], ...]
@@ -40,7 +41,7 @@ def report(problems: Iterable[Problem], as_json: bool) -> None:
     if as_json:
         print(json.dumps({"problems": [found.to_dict() for found in listed]}, indent=2), file=sys.stderr)
     else:
-        print("\n".join(render(found) for found in listed), file=sys.stderr)
+        print(render_all(some(listed)), file=sys.stderr)
 
 
 def print_json(data: Any) -> None:
@@ -83,9 +84,15 @@ def meant(ruleset: Any, given: str | None) -> Any:
     path = Path(given)
     if path.suffix in (".yaml", ".yml"):
         return path
-    if path.suffix == ".json" or path.is_dir():
-        for kind in ruleset.kinds.values():
-            for entry in ruleset.names(kind.name) if kind.reads else ():
-                fact = ruleset.entry(kind.name, entry).fields["given"].text
-                return {fact: given}
+    if path.suffix == ".json" or os.path.isdir(path):  # noqa: PTH112 - a path of any length and signs is asked
+        return {_import(ruleset, path)["given"].text: given}
     return {"model": given}
+
+
+def _import(ruleset: Any, path: Path) -> Any:
+    """The import that reads a file or folder: the one whose file it is or holds, else the first."""
+    kinds = [kind.name for kind in ruleset.kinds.values() if kind.reads]
+    known = [ruleset.entry(kind, name).fields for kind in kinds for name in ruleset.names(kind)]
+    names = [fields["file"].text for fields in known]
+    fitting = (f for f, name in zip(known, names, strict=True) if path.name == name or (path / name).is_file())
+    return next(fitting, known[0])

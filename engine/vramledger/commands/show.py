@@ -1,4 +1,4 @@
-"""`vramledger show`: a quantity or an entry, with what beats what and who uses it."""
+"""`vramledger show`: what stands in the specs under a name, with what beats what and who uses it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from vramledger.commands.command import FINE, Command, print_json
 
 def run(ruleset: Any, options: argparse.Namespace) -> int:
     """Shows what stands in the specs under a name."""
-    from vramledger.reports import blocks, specs
+    from vramledger.reports import blocks, show
+    from vramledger.reports.describe import describe
 
-    found = list(specs.show(ruleset, options.name))
+    found = describe(ruleset, options.name)
     if options.json:
-        print_json({"name": options.name, "text": blocks.plain(found)})
+        print_json({"name": options.name, "found": found})
     else:
-        blocks.write(found, sys.stdout)
+        blocks.write(show.blocks(found), sys.stdout)
     return FINE
 
 
 COMMAND = Command(
     "show",
     run,
-    "A quantity or an entry: rules, what beats what, users, source.",
+    "A quantity, table, kind, entry or problem code: rules, what beats what, users, source, examples.",
     "show optimizer.bytes",
-    ((("name",), {"help": "a quantity or an entry"}),),
+    ((("name",), {"help": "a quantity, table, stage, kind, entry or problem code"}),),
 )
