@@ -1,4 +1,4 @@
-"""Rule sets that tests make are remembered for the run alone."""
+"""Rule sets that tests make are remembered for the run alone; what else is installed here does not join them."""
 
 import pytest
 
@@ -7,4 +7,5 @@ import pytest
 def cache_of_the_run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VRAMLEDGER_CACHE", str(tmp_path_factory.getbasetemp().parent / "vramledger-cache"))
+        patch.setenv("VRAMLEDGER_PACKAGES", "off")
         yield

@@ -1,6 +1,7 @@
 """The documents say what is so: commands print what stands below them, examples work."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,24 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r"```console\n\$ vramledger ([^\n]*)\n(.+?)```", README, re.DOTALL)
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def commands(text):
+    """The lines of console blocks that are typed, without their remarks, as lists of words."""
+    blocks = re.findall(r"^ *```console\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+    return [shlex.split(line, comments=True) for line in re.findall(r"^ *\$ (.*)$", "".join(blocks), re.MULTILINE)]
+
+
+def run(words):
+    """The exit code of a command line; a pattern stands for the files that it matches."""
+    program, *arguments = [
+        one for word in words for one in (map(str, sorted(Path().glob(word))) if "*" in word else [word])
+    ]
+    if program == "make":
+        return 0 if all(re.search(rf"^{target}:", MAKEFILE, re.MULTILINE) for target in arguments) else 2
+    assert program == "vramledger"
+    return main(arguments)
 
 
 def test_the_readme_shows_output():
@@ -35,14 +54,31 @@ def test_readme_optimizer_is_the_one_that_lies_there():
     assert (ROOT / "examples" / "one-and-a-half.yaml").read_text(encoding="utf-8") in README
 
 
-def test_an_optimizer_in_five_minutes(tmp_path, capsys):
+@pytest.mark.parametrize("words", commands(README), ids=" ".join)
+def test_the_readme_runs(words, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert run(words) == 0
+
+
+def test_an_optimizer_in_five_minutes(tmp_path, capsys, monkeypatch):
+    """The commands of CONTRIBUTING, one after the other in an empty folder."""
+    monkeypatch.chdir(tmp_path)
     block = re.search(r"```yaml\n(.*?)\n   ```", CONTRIBUTING, re.DOTALL)
-    (tmp_path / "two-moments.yaml").write_text(re.sub(r"(?m)^ {3}", "", block[1]), encoding="utf-8")
-    specs = ["--specs", str(tmp_path)]
-    assert main(["test", *specs, "-k", "two-moments"]) == 0
-    assert "1 passed, 0 failed" in capsys.readouterr().out
-    assert main(["lint", *specs]) == 0
-    assert main(["estimate", "llama-3-8b", "--optimizer", "two-moments", *specs]) == 0
-    explain = ["explain", "llama-3-8b", "optimizer.bytes", "--optimizer", "two-moments", "--row", "q_proj", *specs]
-    assert main(explain) == 0
-    assert "q_proj / weight / exp_avg" in capsys.readouterr().out
+    typed = commands(CONTRIBUTING)
+    assert [words[1] for words in typed] == ["new", "test", "lint", "estimate", "explain"]
+    printed = []
+    for words in typed:
+        assert run(words) == 0, words
+        printed.append(capsys.readouterr().out)
+        if words[1] == "new":
+            written = Path("rules", "two-moments.yaml")
+            assert "optimizer: two-moments\n" in written.read_text(encoding="utf-8")
+            written.write_text(re.sub(r"(?m)^ {3}", "", block[1]), encoding="utf-8")
+    new, test, lint, _, explain = printed
+    assert "1 passed, 0 failed" in test
+    assert "0 errors, 0 warnings" in lint
+    assert "q_proj / weight / exp_avg" in explain
+    # what `new` says to run next is what the guide says
+    assert [line.partition("--specs")[0] for line in new.splitlines() if line.startswith("$")] == [
+        f"$ {shlex.join(words)}".partition("--specs")[0] for words in typed[1:4]
+    ]

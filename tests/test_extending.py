@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from fractions import Fraction
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -676,3 +677,65 @@ reason: A test.
     scenario = {"model": {"tensors": [{"name": "w", "shape": [10, 10]}]}, "precision": "fp32"}
     base, less = (evaluate({**scenario, "optimizer": name}, specs=[tmp_path]) for name in ("base", "less"))
     assert (base["optimizer.bytes"], less["optimizer.bytes"]) == (2 * 400, 400)
+
+
+# --- records ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"ours": {"a": 4}}, 4),
+        ({"ours.a": 4}, 4),
+        ({"ours": {"a": 4, "b": 2.5}}, Fraction(13, 2)),
+        ({"ours": {"a": 5}}, 5),
+        ({}, 7),
+    ],
+)
+def test_a_record_of_ones_own_is_given_whole_or_by_field(given: dict[str, Any], expected: Any, tmp_path: Path) -> None:
+    text = """
+        stage: mine
+        says: What is read from a record.
+        facts:
+          ours:
+            says: A record.
+            type: record
+            optional: true
+        rules:
+          mine.count:
+            says: It is counted.
+            formula: value(ours.a, 7) + value(ours.b, 0)
+    """
+    specs = [folder(tmp_path, text)]
+    for _ in range(3):  # interpreted, then compiled
+        assert evaluate({"model": TENSORS, **given}, specs=specs)["mine.count"] == expected
+
+
+def test_a_default_of_a_column_reads_a_computed_column(tmp_path: Path) -> None:
+    text = """
+        stage: mine
+        says: Cages in a row.
+        tables:
+          cages:
+            says: Cages.
+            columns:
+              size:
+                says: How large.
+                default: 2
+              other:
+                says: One more than twice that.
+                default: twice + 1
+            fill:
+              a: {}
+        rules:
+          cages.twice:
+            says: Twice the size.
+            per: c in cages
+            formula: c.size * 2
+          mine.count:
+            says: All of it.
+            formula: sum(c.other for c in cages)
+    """
+    ledger = evaluate({"model": TENSORS}, specs=[folder(tmp_path, text)])
+    assert ledger["mine.count"] == 5
+    assert "a.twice = 4" in str(ledger.derivation("mine.count"))
