@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from vramledger.commands.command import FAULTY, FINE, Command, report
-from vramledger.problems import Problems
+from vramledger.problems import Problem, Problems, nearest, problem
 from vramledger.version import ENGINE
 
 _PROG = "vramledger"
@@ -69,19 +69,36 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     named = _command(arguments[0]) if arguments and arguments[0] in COMMANDS else None
+    if named is None and arguments and not arguments[0].startswith("-"):
+        raise Problems([_stranger(arguments[0], COMMANDS, "no command is")])
     parser, made = _parser([named] if named else map(_command, COMMANDS))
     if named is None:
         parser.parse_args(arguments)
         parser.print_help()
         return FAULTY if arguments else FINE
     if not named.opens:
-        return int(named.run(parser.parse_args(arguments)))
+        return int(named.run(_options(parser, made[named.name], arguments)))
     from vramledger.rules.open import open_rules
 
     ruleset = open_rules(_specs(arguments))
     if named.scenario:
         _add_selectors(made[named.name], ruleset)
-    return int(named.run(ruleset, parser.parse_args(arguments)))
+    return int(named.run(ruleset, _options(parser, made[named.name], arguments)))
+
+
+def _options(parser: argparse.ArgumentParser, own: argparse.ArgumentParser, arguments: list[str]) -> argparse.Namespace:
+    """What the command line says. Raises Problems with every option that the command does not know."""
+    options, strangers = parser.parse_known_args(arguments)
+    flags = [word.partition("=")[0] for word in strangers if word.startswith("-")]
+    if flags:
+        known = [flag for action in own._actions for flag in action.option_strings]  # noqa: SLF001 - argparse has no other way
+        raise Problems([_stranger(flag, known, f"{own.prog.split()[-1]} has no option that is") for flag in flags])
+    return options if not strangers else parser.parse_args(arguments)
+
+
+def _stranger(word: str, known: Iterable[str], what: str) -> Problem:
+    """The problem of a word that nothing is called, with what may have been meant."""
+    return problem("unknown-name", f"{what} called {word}", None, nearest(word, known) or f"see {_PROG} --help")
 
 
 def _complete() -> int:

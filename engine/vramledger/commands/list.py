@@ -19,11 +19,12 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
         else:
             blocks.write(specs.kinds(ruleset), sys.stdout)
         return FINE
-    listed = specs.entries(ruleset, specs.kind_named(ruleset, options.kind), options.like)
+    kind = specs.kind_named(ruleset, options.kind)
+    listed = specs.entries(ruleset, kind, options.like)
     if options.json:
         print_json(listed)
     else:
-        blocks.write(specs.entry_table(listed), sys.stdout)
+        blocks.write(specs.entry_table(ruleset, kind, options.like, listed), sys.stdout)
     return FINE
 
 

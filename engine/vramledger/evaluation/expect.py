@@ -10,7 +10,7 @@ from vramledger.evaluation.values import NotApplicable
 from vramledger.language.syntax import UNITS
 
 _PRINTED = re.compile(
-    r"(?P<whole>-?[0-9][0-9_,]*)(\.(?P<part>[0-9]+))?([eE](?P<exponent>[+-]?[0-9]{1,2}))?\s*(?P<unit>[A-Za-z]+)?"
+    r"(?P<whole>-?[0-9][0-9_,]{0,79})(\.(?P<part>[0-9]{1,60}))?([eE](?P<exponent>[+-]?[0-9]{1,2}))?\s*(?P<unit>[A-Za-z]+)?"
 )
 
 

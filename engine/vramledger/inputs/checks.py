@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from vramledger.evaluation.expect import Gap, gap, holds, understood
 from vramledger.evaluation.ledger import Ledger
 from vramledger.evaluation.show import show
 from vramledger.inputs.raw import Raw, read_raw
-from vramledger.inputs.reach import Reach
 from vramledger.inputs.scenario import Scenario, read_scenario
-from vramledger.problems import Place, Problems, nearest, problem
+from vramledger.problems import Place, Problem, Problems, nearest, problem, some
 from vramledger.rules.load import RuleSet
 from vramledger.rules.tree import Mapping, Scalar
+
+if TYPE_CHECKING:
+    from vramledger.inputs.reach import Reach  # most checks need none
 
 
 class Check(NamedTuple):
@@ -34,14 +36,7 @@ class Check(NamedTuple):
 
 def check_expect(ledger: Ledger, expect: Mapping, where: str, tolerance: Fraction | None = None) -> Iterator[Check]:
     """Each line of an `expect` block against a ledger. Raises Problems where a line cannot be understood."""
-    faults = []
-    for key, value in expect.items:
-        if key.text not in ledger.program.declarations:
-            hint = nearest(key.text, ledger.program.declarations)
-            faults.append(problem("unknown-name", f"nothing is called {key.text}", key.place, hint))
-        elif not isinstance(value, Scalar) or not understood(value.text):
-            message = f"{key.text} is expected to be something that is no value"
-            faults.append(problem("type-clash", message, value.place, "write it as it is printed: 73.6 GB"))
+    faults = some(_misread(ledger, expect))
     if faults:
         raise Problems(faults)
     for key, value in expect.items:
@@ -49,6 +44,17 @@ def check_expect(ledger: Ledger, expect: Mapping, where: str, tolerance: Fractio
         unit = ledger.program.declarations[key.text].unit
         passed, off = holds(found, value.text, tolerance), gap(found, value.text, tolerance)
         yield Check(where, value.place, key.text, value.text, show(found, unit), passed, unit, off)
+
+
+def _misread(ledger: Ledger, expect: Mapping) -> Iterator[Problem]:
+    """The lines of an `expect` block that cannot be understood."""
+    for key, value in expect.items:
+        if key.text not in ledger.program.declarations:
+            hint = nearest(key.text, ledger.program.declarations)
+            yield problem("unknown-name", f"nothing is called {key.text}", key.place, hint)
+        elif not isinstance(value, Scalar) or not understood(value.text):
+            message = f"{key.text} is expected to be something that is no value"
+            yield problem("type-clash", message, value.place, "write it as it is printed: 73.6 GB")
 
 
 def run_examples(

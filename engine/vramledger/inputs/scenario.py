@@ -14,7 +14,7 @@ from vramledger.evaluation.facts import Facts, Given
 from vramledger.inputs.files import find, read_json
 from vramledger.inputs.raw import Raw, tree_of
 from vramledger.inputs.typed import typed
-from vramledger.problems import Label, Place, Problem, Problems, nearest, problem
+from vramledger.problems import MOST, Label, Place, Problem, Problems, nearest, problem
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Kind
 from vramledger.rules.overlay import Program, base_declarations, compose
@@ -138,6 +138,8 @@ class _Reader:
             raise Problems(self.ruleset.reader.problems)
         for name, (key, value) in self.given.items():
             self._type(program, name, key, value)
+            if len(self.problems) > MOST:
+                break
         for kind, (name, place) in self.selected.items():
             why = self.reasons.get(kind, "the scenario chooses it")
             self.values[self.ruleset.kinds[kind].selector] = Given(name, place, varies=False, why=why)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from vramledger.evaluation.basis import basis
 from vramledger.evaluation.ledger import CAPACITY, FITS, HARDWARE, HEADROOM, PEAK_MOMENT, Ledger
 from vramledger.evaluation.show import both, in_binary, in_bytes
 from vramledger.evaluation.values import NotApplicable, as_json
@@ -73,6 +72,8 @@ def _share(value: Any, total: Any) -> str:
 
 def to_dict(ledger: Ledger) -> dict[str, Any]:
     """The answer as JSON, exact; its schema is ledger.schema.json."""
+    from vramledger.evaluation.basis import basis  # which people who read a table do not wait for
+
     quantities: dict[str, Any] = {}
     for name in sorted(ledger.program.declarations):
         if name in ledger.program.tables or ledger.program.declarations[name].type.kind in ("record", "list"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from vramledger.problems import Problems, nearest, problem
-from vramledger.reports.blocks import Block, Table
+from vramledger.reports.blocks import Block, Lines, Table
 from vramledger.rules.load import RuleSet
 
 
@@ -20,7 +21,7 @@ def kind_named(ruleset: RuleSet, name: str) -> str:
     """The kind that a word means, singular or plural. Raises Problems."""
     known = {key: kind for kind in ruleset.kinds for key in (kind, f"{kind}s", f"{kind[:-1]}ies", f"{kind}es")}
     if name not in known:
-        hint = nearest(name, known) or f"there are: {', '.join(ruleset.kinds)}"
+        hint = nearest(name, ruleset.kinds) or f"there are: {', '.join(ruleset.kinds)}"
         raise Problems([problem("unknown-kind", f"no kind is called {name}", None, hint)])
     return known[name]
 
@@ -40,6 +41,10 @@ def entries(ruleset: RuleSet, kind: str, like: str) -> list[dict[str, Any]]:
     return found
 
 
-def entry_table(listed: list[dict[str, Any]]) -> Iterator[Block]:
-    """Entries as a table."""
+def entry_table(ruleset: RuleSet, kind: str, like: str, listed: list[dict[str, Any]]) -> Iterator[Block]:
+    """Entries as a table, or that none is like that, and what may have been meant."""
     yield Table(("name", "says"), [(row["name"], row["says"]) for row in listed])
+    if not listed:
+        parts = {part for name in ruleset.names(kind) for part in (name, *re.split(r"[-.\d]+", name)) if part}
+        hint = nearest(like.lower(), sorted(parts))
+        yield Lines([f"no {kind} has {like!r} in its name or description" + (f"; {hint}" if hint else "")])
