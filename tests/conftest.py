@@ -2,6 +2,8 @@
 
 import pytest
 
+from vramledger import cli
+
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_the_run(tmp_path_factory):
@@ -9,3 +11,19 @@ def cache_of_the_run(tmp_path_factory):
         patch.setenv("VRAMLEDGER_CACHE", str(tmp_path_factory.getbasetemp().parent / "vramledger-cache"))
         patch.setenv("VRAMLEDGER_PACKAGES", "off")
         yield
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs a command: its exit code, its answer, its problems, and never a traceback."""
+
+    def call(*arguments):
+        try:
+            code = cli.main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            code = stop.code
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return code, out, err
+
+    return call

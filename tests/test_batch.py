@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import vramledger
-from vramledger import cli
 from vramledger.inputs import many
 
 GOOD = "model: llama-3-8b\nbatch: {size: SIZE}\n"
@@ -20,20 +19,6 @@ def _place(monkeypatch, tmp_path, tmp_path_factory):
     monkeypatch.setenv("VRAMLEDGER_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*arguments):
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            code = stop.code
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return code, out, err
-
-    return call
 
 
 @pytest.fixture

@@ -47,22 +47,6 @@ def _cache(monkeypatch, cache):
 
 
 @pytest.fixture
-def run(capsys):
-    """A command's exit code, its answer, its problems."""
-
-    def call(*arguments):
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            code = stop.code
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return code, out, err
-
-    return call
-
-
-@pytest.fixture
 def config(tmp_path):
     folder = tmp_path / "tiny"
     folder.mkdir()

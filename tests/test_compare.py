@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from vramledger import Problems, cli
+from vramledger import Problems
 from vramledger.api import evaluate_with
 from vramledger.evaluation.ledger import HEADLINES
 from vramledger.evaluation.parting import partings
@@ -26,20 +26,6 @@ def names_of(first, second):
 def _quiet(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("VRAMLEDGER_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("COLUMNS", "120")
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*arguments):
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            code = stop.code
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return code, out, err
-
-    return call
 
 
 def test_the_same_parts_nowhere():

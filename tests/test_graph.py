@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 
 from faults import stable
 from test_cli import environment
-from vramledger import cli
 from vramledger.evaluation.missing import missing
 from vramledger.evaluation.touched import answer, evaluated, touched
 from vramledger.inputs.raw import read_raw
@@ -42,7 +41,7 @@ from vramledger.rules.network import (
     reached,
 )
 from vramledger.rules.open import open_rules
-from vramledger.rules.weave import Weaver, network
+from vramledger.rules.weave import network
 
 ROOT = Path(__file__).parent.parent
 SCENARIOS = ROOT / "specs" / "scenarios"
@@ -213,20 +212,6 @@ def whole(rules):
 @pytest.fixture(scope="module")
 def own(folder):
     return open_rules([folder])
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*arguments):
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            code = stop.code
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return code, out, err
-
-    return call
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faults import stable
-from vramledger import cli
 from vramledger.commands import new
 from vramledger.rules import templates
 from vramledger.rules.format import format_text
@@ -38,22 +37,6 @@ def _empty_folder(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("NO_COLOR", "1")
-
-
-@pytest.fixture
-def run(capsys):
-    """A command's exit code, its answer, its problems."""
-
-    def call(*arguments):
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            code = stop.code
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return code, out, err
-
-    return call
 
 
 def laid_out(path, text):

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from vramledger import cli
 from vramledger.evaluation.expect import Gap, gap, holds
 
 ROOT = Path(__file__).parent.parent
@@ -47,17 +46,6 @@ examples:
 def _place(monkeypatch, tmp_path, tmp_path_factory):
     monkeypatch.setenv("VRAMLEDGER_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*arguments):
-        code = cli.main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return code, out, err
-
-    return call
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from vramledger import cli
-
 ROOT = Path(__file__).parent.parent
 SCENARIOS = sorted((ROOT / "specs" / "scenarios").glob("*.yaml"))
 OVERHEAD = (
@@ -30,20 +28,6 @@ rules:
 def _place(monkeypatch, tmp_path, tmp_path_factory):
     monkeypatch.setenv("VRAMLEDGER_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*arguments):
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            code = stop.code
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return code, out, err
-
-    return call
 
 
 @pytest.fixture

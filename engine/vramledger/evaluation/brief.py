@@ -40,6 +40,11 @@ def frozen(value: Any) -> Any:
     return value
 
 
+def held(value: Any) -> int:
+    """How many items a value of a record holds, which are taken over when it is read."""
+    return len(value) if isinstance(value, list | dict) else 0
+
+
 _HELD: dict[str, tuple[type, ...]] = {
     "number": (int, Fraction, Range, Node),
     "text": (str,),

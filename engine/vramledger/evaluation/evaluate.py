@@ -23,6 +23,7 @@ from vramledger.rules.overlay import Program
 from vramledger.rules.tree import Scalar as RuleScalar
 
 DEEPEST = 60
+MOST_WORK, MOST_IN_ALL = 3_000_000, 10_000_000  # steps of one question, and of all
 Branch = tuple[RuleScalar, Span, bool]  # the formula, where its conditional stands, which way
 
 
@@ -40,7 +41,18 @@ class Evaluation:
         self.running: dict[str, Place] = {}
         self.running_rows: set[tuple[Row, str]] = set()
         self.work = 0
+        self.most = MOST_WORK
         self.branches: set[Branch] | None = None  # those of conditionals that were taken, where somebody asks
+
+    def allow(self) -> None:
+        """Begins a question, which may take so much work, as long as all questions have not taken too much."""
+        self.most = min(self.work + MOST_WORK, MOST_IN_ALL)
+
+    def spend(self, steps: int, place: Place | None) -> None:
+        """Notes work that was done. Raises Fault where it is too much."""
+        self.work += steps
+        if self.work > self.most:
+            raise Fault(problem("too-much-work", f"more than {MOST_WORK} steps of work", place))
 
     def quantity(self, name: str) -> Any:
         """The value of a quantity. Raises Fault, and Undecided where a graph leaves the shape open."""
@@ -52,6 +64,8 @@ class Evaluation:
             declared = self.program.declarations.get(name)
             if declared is not None:
                 value = resolve.checked(self, declared, value, resolution)
+        except RecursionError:
+            raise Fault(problem("too-deep", f"{name} is nested too deep", self.place(name))) from None
         finally:
             self.running.pop(name, None)
         self.values[name] = value

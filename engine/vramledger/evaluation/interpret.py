@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from operator import add, eq, ge, gt, le, lt, mul, ne, sub
 from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation import arithmetic as number
 from vramledger.evaluation.arithmetic import Undecided
 from vramledger.evaluation.blame import blame
-from vramledger.evaluation.brief import brief, frozen
+from vramledger.evaluation.brief import brief, frozen, held
 from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.names import lookup, missing
 from vramledger.evaluation.operators import ARITHMETIC, FUNCTIONS, comparison, compute
@@ -38,7 +39,7 @@ from vramledger.rules.model import Formula
 if TYPE_CHECKING:
     from vramledger.evaluation.evaluate import Evaluation
 
-MOST_WORK = 3_000_000
+_BITS, _SIGNS = 64, 1000  # of a quotient and of a text that are worth a step
 _LARGEST = 2**number.MOST_BITS
 _SIMPLE = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge, "+": add, "-": sub, "*": mul}
 _COMPARISONS = {"==", "!=", "<", "<=", ">", ">=", "in", "not in"}
@@ -47,9 +48,8 @@ _COMPARISONS = {"==", "!=", "<", "<=", ">", ">=", "in", "not in"}
 def evaluate(ev: Evaluation, tree: Expr, frame: Frame, tolerant: bool = False) -> Any:
     """The value of a tree. A value that nothing gives is a fault unless `tolerant`."""
     ev.work += 1
-    if ev.work > MOST_WORK:
-        message = f"more than {MOST_WORK} steps of work"
-        raise Fault(problem("too-much-work", message, frame.formula.place(tree.span)))
+    if ev.work > ev.most:
+        ev.spend(0, frame.formula.place(tree.span))
     return _DISPATCH[type(tree)](ev, tree, frame, tolerant)
 
 
@@ -86,6 +86,7 @@ def index(ev: Evaluation, tree: Index, frame: Frame, tolerant: bool) -> Any:
         return of
     if isinstance(of, dict):
         found = of.get(key)
+        ev.spend(held(found), frame.formula.place(tree.span))
         return NotApplicable(f"{to_text(tree.of)} has no {key}") if found is None else frozen(found)
     if isinstance(of, tuple) and type(key) is int:
         if -len(of) <= key < len(of):
@@ -118,12 +119,23 @@ def binary(ev: Evaluation, tree: Binary, frame: Frame, tolerant: bool) -> Any:
         if type(found) is bool or -_LARGEST < found < _LARGEST:
             return found
     if tree.op in _COMPARISONS:
+        if isinstance(right, tuple | str):
+            ev.spend(len(right) // (_SIGNS if isinstance(right, str) else 1), frame.formula.place(tree.span))
         return comparison(tree, left, right, frame)
     if isinstance(left, NotApplicable):
         return left
     if isinstance(right, NotApplicable):
         return right
-    return compute(tree, frame, ARITHMETIC[tree.op], left, right)
+    found = compute(tree, frame, ARITHMETIC[tree.op], left, right)
+    return weighed(ev, tree, frame, found)
+
+
+def weighed(ev: Evaluation, tree: Expr, frame: Frame, value: Any) -> Any:
+    """A number, once its size is noted as work: long quotients cost many times what short ones do."""
+    end = number.low(value)
+    if type(end) is Fraction:
+        ev.spend(end.denominator.bit_length() // _BITS, frame.formula.place(tree.span))
+    return value
 
 
 def logic(ev: Evaluation, tree: Binary, frame: Frame) -> Any:
@@ -192,7 +204,7 @@ def call(ev: Evaluation, tree: Call, frame: Frame, tolerant: bool) -> Any:
     function = FUNCTIONS[tree.function]
     if tree.function in ("min", "max"):
         return compute(tree, frame, lambda *given: function(list(given)), *values)
-    return compute(tree, frame, function, *values)
+    return weighed(ev, tree, frame, compute(tree, frame, function, *values))
 
 
 def value_call(ev: Evaluation, tree: Call, frame: Frame, tolerant: bool) -> Any:
@@ -314,6 +326,7 @@ def items(ev: Evaluation, over: Expr, frame: Frame) -> list[tuple[Any, Any]]:
     if not isinstance(found, tuple):
         message = f"{to_text(over)} is {brief(found)}, no table and no list"
         raise Fault(problem("not-a-table", message, frame.formula.place(over.span)))
+    ev.spend(len(found), frame.formula.place(over.span))
     return [(item, item.guard if isinstance(item, Row) else True) for item in found]
 
 

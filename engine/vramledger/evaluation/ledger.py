@@ -10,7 +10,7 @@ from vramledger.evaluation.evaluate import Evaluation
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.values import NotApplicable, public
-from vramledger.problems import Problem, Problems
+from vramledger.problems import Problems
 from vramledger.rules.model import Formula, Notice
 from vramledger.rules.overlay import Program
 from vramledger.version import ENGINE
@@ -72,13 +72,11 @@ class Ledger:
 
     def raw(self, name: str) -> Any:
         """The value as the engine holds it. Raises Problems."""
-        self.evaluation.work = 0
+        self.evaluation.allow()
         try:
             return self.evaluation.quantity(name)
         except Fault as fault:
             raise Problems([fault.problem]) from None
-        except RecursionError:
-            raise Problems([Problem("too-deep", f"{name} is nested too deep")]) from None
 
     @property
     def total(self) -> Any:
@@ -126,6 +124,7 @@ class Ledger:
     def notices(self) -> Iterator[tuple[Notice, str]]:
         """The specs' warnings that hold, with their text."""
         for notice in self.program.notices:
+            self.evaluation.allow()
             try:
                 text = self._notice(notice)
             except Fault as fault:
@@ -153,6 +152,7 @@ class Ledger:
         return show(public(value), unit if is_bytes(unit) else "")
 
     def _table(self, name: str) -> dict[str, Any]:
+        self.evaluation.allow()
         try:
             rows = self.evaluation.rows(name) if name in self.program.tables else ()
             found = {row.name: self.evaluation.cell(row, "bytes") for row in rows}
@@ -173,4 +173,11 @@ class Ledger:
         from vramledger.evaluation.derivation import derive
 
         self[name]
-        return derive(self, name, rows)
+        spent = self.evaluation.work
+        self.evaluation.allow()
+        try:
+            return derive(self, name, rows)
+        except Fault as fault:
+            raise Problems([fault.problem]) from None
+        finally:
+            self.evaluation.work = spent  # what is told again is not worked out again

@@ -139,8 +139,11 @@ def facts_of(ev: Evaluation, formula: Formula, frame: Frame) -> str:
     shown = []
     for part in walk(formula.tree):
         if isinstance(part, Name):
-            value = evaluate(ev, part, frame, tolerant=True)
-            text = f'"{value}"' if isinstance(value, str) else brief(value)
+            try:
+                value = evaluate(ev, part, frame, tolerant=True)
+                text = f'"{value}"' if isinstance(value, str) else brief(value)
+            except (Fault, RecursionError):
+                continue  # a test may have passed it over
             shown.append(f"{part.name} is {text}")
     return ", ".join(dict.fromkeys(shown)) or "never"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation.blame import blame, blamed
-from vramledger.evaluation.brief import brief, frozen, unlike
+from vramledger.evaluation.brief import brief, frozen, held, unlike
 from vramledger.evaluation.frame import NO_ROWS, Fault, Frame
 from vramledger.evaluation.interpret import evaluate, held_under, items
 from vramledger.evaluation.resolve import cases, in_force, refuse, rows_for
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vramledger.evaluation.evaluate import Evaluation
 
 MOST_ROWS = 50_000
+_A_ROW, _A_CELL = 10, 4  # steps that the room which each takes is worth
 
 
 def rows_of(ev: Evaluation, name: str) -> tuple[Row, ...]:
@@ -32,6 +33,7 @@ def rows_of(ev: Evaluation, name: str) -> tuple[Row, ...]:
             for fill in table.fills:
                 for variables, guard, source in sources(ev, fill):
                     found.append(Row(table, fill, variables, guard, source))
+                    ev.spend(_A_ROW, fill.place)
                     if len(found) > MOST_ROWS:
                         message = f"{name} has more than {MOST_ROWS} rows"
                         raise Fault(problem("too-many-rows", message, fill.place))
@@ -72,6 +74,7 @@ def column_of(ev: Evaluation, row: Any, name: str, frame: Frame, tree: Expr) -> 
         return catalog_column(ev, row, name)
     if isinstance(row, dict):
         found = row.get(name)
+        ev.spend(held(found), frame.formula.place(tree.span))
         return NotApplicable(f"the item has no {name}") if found is None else frozen(found)
     message = f"{brief(row)} has no column {name}"
     raise Fault(problem("not-a-row", message, frame.formula.place(tree.span)))
@@ -88,12 +91,15 @@ def row_column(ev: Evaluation, row: Row, name: str) -> Any:
     key = f"{row.table.name}.{name}"
     if (row, name) in ev.running_rows:
         raise Fault(problem("cycle", f"{key} needs itself in row {row.label}", row.fill.place))
+    ev.spend(_A_CELL, row.fill.place)
     ev.running_rows.add((row, name))
     try:
         value = compute_cell(ev, row, name, key)
         declared = row.table.columns.get(name) or ev.program.declarations.get(key)
         if declared is not None and not isinstance(value, NotApplicable):
             keep_bounds(ev, declared, value, row, name)
+    except RecursionError:
+        raise Fault(problem("too-deep", f"{key} of row {row.label} is nested too deep", row.fill.place)) from None
     finally:
         ev.running_rows.discard((row, name))
     row.values[name] = value

@@ -139,7 +139,7 @@ def answer(program: Program) -> list[str]:
 
 def ask(ev: Evaluation, node: str) -> None:
     """Evaluates a node: a quantity, the rows of a table, a column in each of its rows. Raises Fault."""
-    ev.work = 0
+    ev.allow()
     table, bracket, column = node.removesuffix("]").partition("[")
     kind = ev.program.catalogs.get(table)
     if kind is not None:

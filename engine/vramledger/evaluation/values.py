@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from vramledger.evaluation.residual import Node
+from vramledger.problems import LONGEST
 
 Numeral = int | Fraction
 Scalar = int | Fraction | Node  # a number, known or residual
@@ -26,7 +27,8 @@ class NotApplicable:
     @property
     def reason(self) -> str:
         if callable(self._reason):
-            self._reason = self._reason()
+            found = self._reason()
+            self._reason = found if len(found) <= LONGEST else f"{found[:LONGEST]} ..."
         return self._reason
 
     def __bool__(self) -> bool:
