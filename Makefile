@@ -5,7 +5,11 @@ BIN := $(ENV)/bin
 RUN := $(BIN)/vramledger
 READY := $(ENV)/.ready
 
-.PHONY: demo test lint bench schemas clean
+SECONDS ?= 300
+FUZZED := formulas specs scenarios configs
+FUZZ_READY := $(ENV)/.fuzz-ready
+
+.PHONY: demo test lint bench fuzz schemas clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(ENV)
@@ -25,10 +29,22 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(RUN) lint
+	$(RUN) fmt --check specs examples
 
 bench: $(READY)
 	@$(BIN)/python -m compileall -q engine
 	$(BIN)/python benchmarks/speed.py
+
+$(FUZZ_READY): $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]' || \
+	  { echo 'atheris cannot be installed here: it has wheels for Linux and CPython 3.11 to 3.13' >&2; exit 1; }
+	@touch $(FUZZ_READY)
+
+# SECONDS are shared among the targets; what is found lies in .fuzz/TARGET/findings
+fuzz: $(FUZZ_READY)
+	@for target in $(FUZZED); do echo "fuzzing $$target"; \
+	  PYTHONPATH=tests:tests/fuzz $(BIN)/python tests/fuzz/$$target.py \
+	    -max_total_time=$$(( $(SECONDS) / $(words $(FUZZED)) )) || exit 1; done
 
 schemas: $(READY)
 	@$(RUN) schemas schemas

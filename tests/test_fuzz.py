@@ -10,25 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vramledger
+from fuzz.damage import SPLICES, damaged
+from vramledger.api import evaluate_with
 from vramledger.evaluation.ledger import Ledger
-from vramledger.inputs.checks import run_examples
+from vramledger.inputs.checks import run_examples, run_scenario
 from vramledger.inputs.raw import read_raw
 from vramledger.inputs.scenario import read_scenario
 from vramledger.language.parse import FormulaError, parse
 from vramledger.problems import Problems
-from vramledger.rules.open import open_rules
+from vramledger.rules.lint import lint
+from vramledger.rules.load import gather
+from vramledger.rules.open import load, open_rules
 from vramledger.rules.read import read_yaml
 
 SPECS = Path(__file__).parent.parent / "specs"
-FILES = sorted(path.relative_to(SPECS).as_posix() for path in SPECS.rglob("*.yaml") if path.parts[-2] != "scenarios")
-SPLICES = (
-    "", "null", "[]", "{}", "[a, b]", "{a: 1}", "0", "-1", "1e9", "0.5", "true", "no", "x", "4 B", "1 .. 2",
-    "9**9**9",
-    "parameters.bytes", "sum(t.bytes for t in tensors)", "modules", "config", "config.x", "w.shape[-1]", "a b",
-    "(", "{",
-    "'", '"', "|", ">", "- ", ": ", "#", "*a", "&a", "!!int", "\t", "\x00", "é", "name", "first(t for t in tensors)",
-    "not_applicable('no')", "'a' in model.tensors", "per: t in tensors", "overrides: true", "remove: true",
-)  # fmt: skip
+BUNDLED = gather([])[0]
+SCENARIOS = sorted((SPECS / "scenarios").glob("*.yaml"))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -36,35 +33,6 @@ def _cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VRAMLEDGER_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
-
-
-def damaged(text: str, random: Random) -> str:
-    """A text with some of its lines lost, doubled, moved, indented, or with another value."""
-    lines = text.split("\n")
-    for _ in range(random.randint(1, 3)):
-        at, other = random.randrange(len(lines)), random.randrange(len(lines))
-        line = lines[at]
-        match random.randrange(8):
-            case 0:
-                del lines[at]
-            case 1:
-                lines.insert(at, line)
-            case 2:
-                lines[at], lines[other] = lines[other], line
-            case 3:
-                lines[at] = f"  {line}" if random.random() < 0.5 else line.removeprefix("  ")
-            case 4:
-                spot = random.randint(0, len(line))
-                lines[at] = line[:spot] + random.choice(SPLICES) + line[spot + random.randint(0, 3) :]
-            case 5 | 6:
-                key, colon, _ = line.partition(": ")
-                lines[at] = f"{key}: {random.choice(SPLICES)}" if colon else line
-            case _:
-                key, _, _ = line.partition(":")
-                _, _, value = lines[other].partition(":")
-                lines[at] = f"{key}:{value}"
-        lines = lines or [""]
-    return "\n".join(lines)
 
 
 def exercise(ledger: Ledger) -> None:
@@ -83,19 +51,39 @@ def exercise(ledger: Ledger) -> None:
             str(faults)
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_damaged_specs_load_or_tell_why(seed, tmp_path):
+@pytest.mark.parametrize("seed", range(60))
+def test_damaged_specs_load_or_tell_why(seed):
+    """A bundled file with damage in its own place among the others."""
     random = Random(seed)
-    name = random.choice(FILES)
-    text = damaged((SPECS / name).read_text(encoding="utf-8"), random)
-    mine = tmp_path / "mine.yaml"
-    mine.write_text(text, encoding="utf-8")
+    at = random.randrange(len(BUNDLED))
+    text, other = (file.content.decode() for file in (BUNDLED[at], random.choice(BUNDLED)))
+    content = damaged(text, random, other).encode("utf-8", "surrogateescape")
+    _, ruleset, problems = load([*BUNDLED[:at], *BUNDLED[at + 1 :], BUNDLED[at]._replace(content=content)], "damaged")
+    str(Problems(problems))
+    assert all(found.labels for found in problems), problems
+    if any(found.severity == "error" for found in problems):
+        return
+    list(lint(ruleset))
     try:
-        ruleset = open_rules([mine])
         read = read_scenario(ruleset, read_raw({"model": "llama-3-8b", "adapter": {"name": "lora", "rank": 8}}))
         exercise(Ledger(read.program, read.facts))
     except Problems as faults:
-        assert all(found.labels for found in faults.problems), faults  # noqa: PT017
+        str(faults)
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_damaged_scenarios_have_an_answer_or_tell_why(seed, tmp_path):
+    random = Random(seed)
+    text, other = (random.choice(SCENARIOS).read_text(encoding="utf-8") for _ in range(2))
+    mine = tmp_path / "mine.yaml"
+    mine.write_bytes(damaged(text, random, other).encode("utf-8", "surrogateescape"))
+    rules = open_rules()
+    try:
+        exercise(evaluate_with(rules, mine))
+    except Problems as faults:
+        str(faults)
+    for result in run_scenario(rules, mine):
+        str(result)
 
 
 # spec files that load or are refused; whatever they say, a scenario under them has an answer or problems
