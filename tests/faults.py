@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BUNDLED = re.compile(r"(specs/\w+/[\w.-]+\.yaml):\d+:\d+")
+_ENGINE = re.compile(r"(?<=engine )\d+\.\d+\.\d+")
 _HASH = re.compile(r"\b[0-9a-f]{64}\b|(?<=rules )[0-9a-f]{12}\b|(?<=`)[0-9a-f]{12}(?=`)")
 
 
@@ -37,8 +38,9 @@ def assert_placed(faults: Problems, path: str) -> None:
 
 
 def stable(text: object, *secrets: object) -> str:
-    """A text without what changes though nothing is wrong: paths, lines of the bundled specs, hashes."""
+    """A text without what changes though nothing is wrong: paths, lines of the bundled specs, hashes, the version."""
     shown = str(text)
     for secret in secrets:
         shown = shown.replace(f"{secret}/", "").replace(str(secret), "PATH")
+    shown = _ENGINE.sub("VERSION", shown)
     return _HASH.sub("HASH", _BUNDLED.sub(r"\1:LINE:COLUMN", shown))

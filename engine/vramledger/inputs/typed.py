@@ -10,7 +10,7 @@ from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Declaration
 from vramledger.rules.tree import Scalar
 
-_YES_OR_NO = ("yes", "no", "on", "off", "y", "n")
+_YES_OR_NO = ("yes", "no", "on", "off", "y", "n", "true", "false")
 
 
 def typed(ruleset: RuleSet, declared: Declaration, value: Scalar) -> Given | Problem:
