@@ -17,7 +17,7 @@ from vramledger.locate import folder
 LONGEST = 600  # characters of a message
 MOST = 100  # problems that are told together; the rest are not looked for
 _MOST_LABELS = 12
-_MOST_NAMES, _LONGEST_NAME = 400, 60  # among which a near one is looked for
+_MOST_NAMES, _LONGEST_NAME = 4000, 60  # among which a near one is looked for
 _MOST_READ = 8_000_000  # characters of a file that an excerpt may stand in
 
 
