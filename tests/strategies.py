@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 from hypothesis import strategies as st
@@ -84,3 +85,57 @@ yaml_trees = st.recursive(
     ),
     max_leaves=10,
 )
+
+# Formulas that say something: each of the kind that is asked for, over names and rows that a scenario has.
+OF_KIND = {
+    "number": ("0", "1", "2.5", "7", "1e9", "50 percent", "batch.size", "parameters.count", "tokens.batch"),
+    "bytes": ("0 B", "3 B", "12 bit", "2 GiB", "1.5 MB", "parameters.bytes", "optimizer.bytes", "kv_cache.bytes"),
+    "boolean": ("true", "false", '(task == "training")', "optimizer.in_backward", "applies(model.architecture)"),
+    "text": ('"a"', "'training'", "task", "precision.name", "optimizer.implementation", "adapter.name"),
+}  # fmt: skip
+OF_ROWS = {
+    "number": ("rows", "cols", "elements", "copies", "ndim", "bits"),
+    "bytes": (),
+    "boolean": ("trainable", "adapter", "quantized"),
+    "text": ("kind", "name"),
+}
+_SHAPES = {
+    "number": (
+        "({n} + {n})", "({n} - {n})", "({n} * {n})", "({n} / {n})", "({b} / {b})", "({n} // {n})", "({n} % {n})",
+        "({n} ** 2)", "({n} .. {n})", "({n} if {t} else {n})", "min({n}, {n})", "max({n}, {n}, {n})", "ceil({n})",
+        "floor({n})", "round_up({n}, {n})", "ceil_div({n}, {n})", "ceil_div({b}, {b})", "sqrt({n})", "value({n}, {n})",
+        "length({s})", "length(tensors)", "sum({n+} for {r} in tensors)", "max({n+} for {r} in tensors if {t+})",
+        "min({n+} for {r} in tensors)", "product({n+} for {r} in tensors if {t+})",
+        "count(1 for {r} in tensors if {t+})", "first({n+} for {r} in tensors if {t+})",
+        "precisions[precision.name].bits", "(-{n})",
+    ),
+    "bytes": (
+        "({b} + {b})", "({b} - {b})", "({n} * {b})", "({b} * {n})", "({b} / {n})", "({b} // {n})", "({b} % {b})",
+        "({b} .. {b})", "({b} if {t} else {b})", "min({b}, {b})", "ceil({b})", "value({b}, {b})", "sqrt({b} * {b})",
+        "sum({b+} for {r} in tensors if {t+})", "max({b+} for {r} in tensors)", "round_up({b}, {b})", "(-{b})",
+    ),
+    "boolean": (
+        "({n} < {n})", "({b} >= {b})", "({n} == {n})", "({s} == {s})", "({s} != {s})", "({t} == {t})", "({t} and {t})",
+        "({t} or {t})", "(not {t})", "applies({n})", "({s} in {s})", '("w" not in tensors)', "({t} if {t} else {t})",
+        "any({t+} for {r} in tensors)", "all({t+} for {r} in tensors if {t+})", "value({t}, {t})",
+    ),
+    "text": ("({s} if {t} else {s})", "value({s}, {s})", "first({s+} for {r} in tensors if {t+})"),
+}  # fmt: skip
+_LETTERS = {"n": "number", "b": "bytes", "t": "boolean", "s": "text"}
+
+
+@st.composite
+def typed_formulas(draw: st.DrawFn, kind: str, depth: int = 4, row: str = "") -> str:
+    """The text of a formula whose value is of a kind: number, bytes, boolean or text."""
+    if depth == 0 or draw(st.integers(0, 3)) == 0:
+        columns = tuple(f"{row}.{column}" for column in OF_ROWS[kind]) if row else ()
+        return draw(st.sampled_from(columns or OF_KIND[kind]) | st.sampled_from(OF_KIND[kind]))
+    shape, inner = draw(st.sampled_from(_SHAPES[kind])), f"r{depth}"
+
+    def part(match: re.Match[str]) -> str:
+        if match[1] == "r":
+            return inner
+        below = inner if match[2] else row
+        return str(draw(typed_formulas(_LETTERS[match[1]], depth - 1, below)))
+
+    return re.sub(r"\{(\w)(\+?)\}", part, shape)

@@ -33,6 +33,7 @@ FAULTY = {
     "duplicate_key": "duplicate-key",
     "empty": "not-a-mapping",
     "expect_list": "wrong-shape",
+    "expect_many_digits": "type-clash",
     "expect_no_value": "type-clash",
     "expect_unknown": "unknown-name",
     "folder_traversal": "unknown-entry",

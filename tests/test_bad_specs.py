@@ -42,6 +42,7 @@ LOADED = {
     "entry_unknown_variable": "unknown-name unknown-name",
     "extends_cycle": "cycle",
     "extends_itself": "cycle",
+    "extends_too_long": "too-deep",
     "extends_unknown": "unknown-entry",
     "folded_formula": "folded-formula",
     "formula_and_cases": "wrong-shape",
@@ -77,8 +78,10 @@ LOADED = {
     "sexagesimal": "formula-syntax",
     "source_without_title": "missing-key",
     "tab": "yaml-syntax",
+    "tag_directives": "yaml-tag",
     "template": "formula-syntax",
     "template_name": "unknown-name",
+    "text_of_formulas": "wrong-shape",
     "text_plus_number": "type-clash",
     "two_entries": "declared-twice",
     "unclosed_quote": "yaml-syntax",
@@ -99,6 +102,7 @@ LOADED = {
 }
 # file: the quantity that brings the fault to light, and its code
 EVALUATED = {
+    "columns_too_deep": ("mine.count", "too-deep"),
     "conflict_bundled": ("optimizer.bytes", "conflict"),
     "conflict_when": ("mine.bytes", "conflict"),
     "division_by_range": ("mine.share", "division-by-zero"),
@@ -121,6 +125,7 @@ STAGE = "stage: mine\nrules:\n  mine.count:\n    formula: {}\n"
 MADE = {
     "binary": (bytes(range(256)), "not-utf-8"),
     "latin-1": (b"stage: mine\nsays: caf\xe9\n", "not-utf-8"),
+    "latin-1 behind a byte order mark": (b"\xef\xbb\xbfs\xe9: mine\n", "not-utf-8"),
     "utf-16": ("stage: mine\n".encode("utf-16"), "not-utf-8"),
     "nul": (b"stage: mine\nsays: a\0b\n", "yaml-syntax"),
     "bell": (b"stage: mine\nsays: a\x07b\n", "yaml-syntax"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
 from pathlib import Path
 from random import Random
 
@@ -11,17 +13,25 @@ from hypothesis import strategies as st
 
 import vramledger
 from fuzz.damage import SPLICES, damaged
+from strategies import typed_formulas
 from vramledger.api import evaluate_with
+from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.ledger import Ledger
+from vramledger.evaluation.values import NotApplicable, Range, Verdict
 from vramledger.inputs.checks import run_examples, run_scenario
 from vramledger.inputs.raw import read_raw
 from vramledger.inputs.scenario import read_scenario
 from vramledger.language.parse import FormulaError, parse
-from vramledger.problems import Problems
+from vramledger.language.printing import to_text
+from vramledger.language.units import ANY, BOOLEAN, BYTES, PLAIN, TEXT, ZERO, check
+from vramledger.problems import Problem, Problems
 from vramledger.rules.lint import lint
 from vramledger.rules.load import gather
+from vramledger.rules.model import Formula, Scope
 from vramledger.rules.open import load, open_rules
 from vramledger.rules.read import read_yaml
+from vramledger.rules.tree import Scalar
+from vramledger.rules.world import Names, World
 
 SPECS = Path(__file__).parent.parent / "specs"
 BUNDLED = gather([])[0]
@@ -60,7 +70,7 @@ def test_damaged_specs_load_or_tell_why(seed):
     content = damaged(text, random, other).encode("utf-8", "surrogateescape")
     _, ruleset, problems = load([*BUNDLED[:at], *BUNDLED[at + 1 :], BUNDLED[at]._replace(content=content)], "damaged")
     str(Problems(problems))
-    assert all(found.labels for found in problems), problems
+    assert all(told_of(found, BUNDLED[at].path, f"{text} {content.decode(errors='replace')}") for found in problems)
     if any(found.severity == "error" for found in problems):
         return
     list(lint(ruleset))
@@ -76,14 +86,24 @@ def test_damaged_scenarios_have_an_answer_or_tell_why(seed, tmp_path):
     random = Random(seed)
     text, other = (random.choice(SCENARIOS).read_text(encoding="utf-8") for _ in range(2))
     mine = tmp_path / "mine.yaml"
-    mine.write_bytes(damaged(text, random, other).encode("utf-8", "surrogateescape"))
+    content = damaged(text, random, other).encode("utf-8", "surrogateescape")
+    mine.write_bytes(content)
     rules = open_rules()
     try:
         exercise(evaluate_with(rules, mine))
     except Problems as faults:
-        str(faults)
+        text = content.decode(errors="replace")
+        assert all(told_of(found, str(mine), text) for found in faults.problems), faults  # noqa: PT017
     for result in run_scenario(rules, mine):
         str(result)
+
+
+def told_of(found: Problem, path: str, text: str) -> bool:
+    """Whether a problem has its place in a file, or names something that stood there, or that nothing gives."""
+    if any(label.place.path == path and label.place.line for label in found.labels):
+        return True
+    words = set(re.findall(r"[^\W\d]\w+", found.message)) & set(re.findall(r"[^\W\d]\w+", text))
+    return bool(found.labels and words) or found.code == "missing-fact"
 
 
 # spec files that load or are refused; whatever they say, a scenario under them has an answer or problems
@@ -197,3 +217,38 @@ def test_random_text_is_a_formula_or_a_fault(text):
     except FormulaError as fault:
         str(fault.message)
     read_yaml(text, "made.yaml")
+
+
+RULES = open_rules()
+WORLD = World(RULES, [RULES.entry(kind, name) for kind in RULES.kinds for name in RULES.names(kind)])
+TYPES = {"number": PLAIN, "bytes": BYTES, "boolean": BOOLEAN, "text": TEXT}
+HELD = {
+    "number": (int, Fraction, Range),
+    "bytes": (int, Fraction, Range),
+    "boolean": (bool, Verdict),
+    "text": (str,),
+}
+TENSORS = [{"name": "w", "shape": [4, 6]}, {"name": "b", "shape": [6]}, {"name": "e", "shape": [2, 3, 4]}]
+RUN = {"model": {"tensors": TENSORS}, "batch.size": (1, 4), "convention": "rule-of-thumb"}
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_a_formula_evaluates_to_what_its_type_says(kind, data):
+    text = data.draw(typed_formulas(kind))
+    tree = parse(text)
+    assert parse(to_text(tree)) == tree
+    faults = []
+    found = check(tree, Names(WORLD, Scope()), {}, faults)
+    assert faults == []
+    assert found in (TYPES[kind], ANY, ZERO)  # 0 goes with every unit
+    ledger = evaluate_with(RULES, RUN)
+    formula = Formula(Scalar(text, "", ((0, 1, 1),), "made.yaml"), tree)
+    try:
+        value = ledger.evaluation.evaluate(tree, Frame(formula))
+    except Fault as fault:
+        assert fault.problem.code not in ("type-clash", "not-a-table", "not-a-row"), fault.problem  # noqa: PT017
+        return
+    assert isinstance(value, (*HELD[kind], NotApplicable))
+    assert not (isinstance(value, bool) and kind in ("number", "bytes"))

@@ -18,6 +18,7 @@ LONGEST = 600  # characters of a message
 MOST = 100  # problems that are told together; the rest are not looked for
 _MOST_LABELS = 12
 _MOST_NAMES, _LONGEST_NAME = 4000, 60  # among which a near one is looked for
+_LIKELY = 20  # of these, looked at letter by letter
 _MOST_READ = 8_000_000  # characters of a file that an excerpt may stand in
 
 
@@ -104,11 +105,19 @@ def _short(text: str) -> str:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """A did-you-mean hint, or "" where nothing is near."""
-    from difflib import get_close_matches
+    from difflib import SequenceMatcher, get_close_matches
+    from heapq import nlargest
 
     short = name[:_LONGEST_NAME]
-    likely = (other for other in dict.fromkeys(map(str, names)) if len(other) <= min(3 * len(short), _LONGEST_NAME))
-    found = get_close_matches(short, islice(likely, _MOST_NAMES), n=3, cutoff=0.6)
+    matcher = SequenceMatcher(None, "", short)
+
+    def likeness(other: str) -> float:
+        matcher.set_seq1(other)
+        return matcher.quick_ratio()  # which letters both have, in whatever order
+
+    others = (other for other in dict.fromkeys(map(str, names)) if len(other) <= min(3 * len(short), _LONGEST_NAME))
+    likely = nlargest(_LIKELY, islice(others, _MOST_NAMES), key=likeness)
+    found = get_close_matches(short, likely, n=3, cutoff=0.6)
     return f"did you mean {' or '.join(found)}?" if found else ""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vramledger.codes import Code
@@ -14,6 +13,7 @@ from vramledger.evaluation.names import full_name
 from vramledger.evaluation.tables import Row
 from vramledger.language.syntax import Expr, Name, walk
 from vramledger.problems import Label, Place, Problem, problem
+from vramledger.rules.bytes import read_bytes
 from vramledger.rules.model import Formula, Scope
 
 if TYPE_CHECKING:
@@ -103,10 +103,8 @@ def _of_quantity(ev: Evaluation, name: str, depth: int) -> Iterator[Label]:
 
 def _key(place: Place, key: str) -> Place:
     """Where a JSON file writes a key; the file itself where it does not."""
-    try:
-        text = Path(place.path).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return place
+    content, _ = read_bytes(place.path)
+    text = content.decode(errors="replace")
     match = re.search(rf'"{re.escape(key)}"\s*:', text)
     if match is None:
         return place

@@ -40,7 +40,7 @@ def frozen(value: Any) -> Any:
     return value
 
 
-def held(value: Any) -> int:
+def width(value: Any) -> int:
     """How many items a value of a record holds, which are taken over when it is read."""
     return len(value) if isinstance(value, list | dict) else 0
 

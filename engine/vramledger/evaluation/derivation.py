@@ -21,11 +21,13 @@ from vramledger.evaluation.tables import CatalogRow, Row
 from vramledger.evaluation.values import NotApplicable, Range, as_json, exact, public
 from vramledger.language.printing import numeral, to_latex, to_text
 from vramledger.language.syntax import Aggregate, Binary, Call, Conditional, Expr, Field, Index, Name, children
+from vramledger.problems import problem
 from vramledger.rules.model import Scope
 
 if TYPE_CHECKING:
     from vramledger.evaluation.ledger import Ledger
 
+DEEPEST = 150
 Reference = tuple[str, Any, str]  # quantity | column | catalog | rows, what, which
 
 
@@ -128,6 +130,7 @@ class _Maker:
         self.only = only
         self.program = evaluation.program
         self.seen: set[tuple[Any, str]] = set()
+        self.depth = 0
 
     def quantity(self, name: str) -> Step:
         value = public(self.ev.quantity(name))
@@ -210,6 +213,14 @@ class _Maker:
 
     def below(self, tree: Expr, frame: Frame) -> Iterator[Step]:
         """The steps of what a formula touched, each once."""
+        if self.depth == DEEPEST:
+            message = f"a derivation of more than {DEEPEST} steps, one below the other"
+            raise Fault(problem("too-deep", message, frame.formula.place(tree.span)))
+        self.depth += 1
+        yield from self._below(tree, frame)
+        self.depth -= 1
+
+    def _below(self, tree: Expr, frame: Frame) -> Iterator[Step]:
         met: set[Any] = set()
         for kind, what, which in self.references(tree, frame):
             key = (kind, what if kind != "rows" else id(what), which)

@@ -6,6 +6,7 @@ open then stays in the nodes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -48,11 +49,11 @@ class Evaluation:
         """Begins a question, which may take so much work, as long as all questions have not taken too much."""
         self.most = min(self.work + MOST_WORK, MOST_IN_ALL)
 
-    def spend(self, steps: int, place: Place | None) -> None:
-        """Notes work that was done. Raises Fault where it is too much."""
+    def spend(self, steps: int, where: Callable[[], Place]) -> None:
+        """Notes work that is worth more than a step. Raises Fault where it is too much."""
         self.work += steps
         if self.work > self.most:
-            raise Fault(problem("too-much-work", f"more than {MOST_WORK} steps of work", place))
+            raise Fault(problem("too-much-work", f"more than {MOST_WORK} steps of work", where()))
 
     def quantity(self, name: str) -> Any:
         """The value of a quantity. Raises Fault, and Undecided where a graph leaves the shape open."""

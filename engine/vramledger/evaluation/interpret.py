@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vramledger.evaluation import arithmetic as number
 from vramledger.evaluation.arithmetic import Undecided
 from vramledger.evaluation.blame import blame
-from vramledger.evaluation.brief import brief, frozen, held
+from vramledger.evaluation.brief import brief, frozen, width
 from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.names import lookup, missing
 from vramledger.evaluation.operators import ARITHMETIC, FUNCTIONS, comparison, compute
@@ -33,7 +33,7 @@ from vramledger.language.syntax import (
     Truth,
     Unary,
 )
-from vramledger.problems import problem
+from vramledger.problems import Place, problem
 from vramledger.rules.model import Formula
 
 if TYPE_CHECKING:
@@ -49,8 +49,13 @@ def evaluate(ev: Evaluation, tree: Expr, frame: Frame, tolerant: bool = False) -
     """The value of a tree. A value that nothing gives is a fault unless `tolerant`."""
     ev.work += 1
     if ev.work > ev.most:
-        ev.spend(0, frame.formula.place(tree.span))
+        ev.spend(0, lambda: _place(tree, frame))
     return _DISPATCH[type(tree)](ev, tree, frame, tolerant)
+
+
+def _place(tree: Expr, frame: Frame) -> Place:
+    found: Place = frame.formula.place(tree.span)
+    return found
 
 
 def literal_number(ev: Evaluation, tree: Number, frame: Frame, tolerant: bool) -> Any:
@@ -86,7 +91,7 @@ def index(ev: Evaluation, tree: Index, frame: Frame, tolerant: bool) -> Any:
         return of
     if isinstance(of, dict):
         found = of.get(key)
-        ev.spend(held(found), frame.formula.place(tree.span))
+        ev.spend(width(found), lambda: _place(tree, frame))
         return NotApplicable(f"{to_text(tree.of)} has no {key}") if found is None else frozen(found)
     if isinstance(of, tuple) and type(key) is int:
         if -len(of) <= key < len(of):
@@ -120,7 +125,7 @@ def binary(ev: Evaluation, tree: Binary, frame: Frame, tolerant: bool) -> Any:
             return found
     if tree.op in _COMPARISONS:
         if isinstance(right, tuple | str):
-            ev.spend(len(right) // (_SIGNS if isinstance(right, str) else 1), frame.formula.place(tree.span))
+            ev.spend(len(right) // (_SIGNS if isinstance(right, str) else 1), lambda: _place(tree, frame))
         return comparison(tree, left, right, frame)
     if isinstance(left, NotApplicable):
         return left
@@ -134,7 +139,7 @@ def weighed(ev: Evaluation, tree: Expr, frame: Frame, value: Any) -> Any:
     """A number, once its size is noted as work: long quotients cost many times what short ones do."""
     end = number.low(value)
     if type(end) is Fraction:
-        ev.spend(end.denominator.bit_length() // _BITS, frame.formula.place(tree.span))
+        ev.spend(end.denominator.bit_length() // _BITS, lambda: _place(tree, frame))
     return value
 
 
@@ -326,7 +331,7 @@ def items(ev: Evaluation, over: Expr, frame: Frame) -> list[tuple[Any, Any]]:
     if not isinstance(found, tuple):
         message = f"{to_text(over)} is {brief(found)}, no table and no list"
         raise Fault(problem("not-a-table", message, frame.formula.place(over.span)))
-    ev.spend(len(found), frame.formula.place(over.span))
+    ev.spend(len(found), lambda: _place(over, frame))
     return [(item, item.guard if isinstance(item, Row) else True) for item in found]
 
 

@@ -13,30 +13,49 @@ from typing import Any
 Monomial = tuple[tuple[int, int], ...]  # (atom's number, power), by number
 Coefficient = int | Fraction
 MOST_TERMS = 400
+MOST_ROOM = 2_000_000  # terms that a graph may go through, an atom counted as some
+_AN_ATOM = 20
+_MOST_BITS, _MOST_FACTORS = 4096, 64  # of a coefficient, and of a term once all its atoms are written out
+
+
+class TooLarge(Exception):
+    """A graph that would take longer to build and to run than the formulas it stands for."""
 
 
 class Atom:
-    """A varying fact (`op` "fact") or an operation on nodes. It may be known to be `whole`, or never negative."""
+    """A varying fact (`op` "fact") or an operation on nodes. It may be known to be `whole`, or never negative.
 
-    __slots__ = ("arguments", "number", "op", "positive", "whole")
+    `factors` says how many facts are multiplied in it at most.
+    """
 
-    def __init__(self, number: int, op: str, arguments: tuple[Any, ...], whole: bool, positive: bool) -> None:
+    __slots__ = ("arguments", "factors", "number", "op", "positive", "whole")
+
+    def __init__(
+        self, number: int, op: str, arguments: tuple[Any, ...], whole: bool, positive: bool, factors: int
+    ) -> None:
         self.number = number
         self.op = op
         self.arguments = arguments
         self.whole = whole
         self.positive = positive
+        self.factors = factors
 
 
 class Graph:
-    """The atoms of one specialisation, and the tests that it takes for granted."""
+    """The atoms of one specialisation, and the tests that it takes for granted. Raises TooLarge as it grows."""
 
-    def __init__(self, assumed: dict[tuple[Any, ...], bool] | None = None) -> None:
+    def __init__(self, assumed: dict[tuple[Any, ...], bool] | None = None, room: int = MOST_ROOM) -> None:
+        self.room = room
         self.atoms: list[Atom] = []
         self.assumed = assumed or {}
         self.divisors: set[Node] = set()  # what must not be zero, even where the quotient dissolves
         self.refused: set[Node] = set()  # tests that hold where a value breaks its declaration
         self._known: dict[tuple[Any, ...], int] = {}
+
+    def spend(self, terms: int) -> None:
+        """Notes terms that were gone through."""
+        self.room -= terms
+        within(0, self.room)
 
     def fact(self, name: str, whole: bool, positive: bool) -> Node:
         return self._node("fact", (name,), whole, positive)
@@ -54,9 +73,18 @@ class Graph:
         key = (op, *(argument.key if isinstance(argument, Node) else argument for argument in arguments))
         number = self._known.get(key)
         if number is None:
+            self.spend(_AN_ATOM)
+            factors = [argument.factors for argument in arguments if isinstance(argument, Node)]
+            within(most := sum(factors) if op in ("div", "floordiv") else max(factors, default=1), _MOST_FACTORS)
             number = self._known[key] = len(self.atoms)
-            self.atoms.append(Atom(number, op, arguments, whole, positive))
+            self.atoms.append(Atom(number, op, arguments, whole, positive, most))
         return Node(self, {((number, 1),): 1})
+
+
+def within(value: int, most: int) -> None:
+    """Raises TooLarge where a value is above what it may be."""
+    if value > most:
+        raise TooLarge
 
 
 class Node:
@@ -93,6 +121,11 @@ class Node:
             for monomial, coefficient in self.terms.items()
         )
 
+    @property
+    def factors(self) -> int:
+        """How many facts are multiplied in one of its terms at most."""
+        return max(sum(power * self.graph.atoms[number].factors for number, power in term) for term in self.terms)
+
     def atom(self) -> Atom | None:
         """The atom, where the node is nothing but one."""
         if len(self.terms) == 1:
@@ -109,6 +142,7 @@ class Node:
 
     def __add__(self, other: Any) -> Any:
         terms = dict(self.terms)
+        self.graph.spend(len(terms))
         for monomial, coefficient in _terms(other).items():
             total = terms.get(monomial, 0) + coefficient
             if total:
@@ -132,6 +166,7 @@ class Node:
         left, right = self.terms, _terms(other)
         if len(left) * len(right) > MOST_TERMS:
             left, right = _closed(self.graph, left), _closed(self.graph, right)
+        self.graph.spend(len(left) * len(right))
         terms: dict[Monomial, Coefficient] = {}
         for first, one in left.items():
             for second, two in right.items():
@@ -139,6 +174,7 @@ class Node:
                 for number, power in second:
                     powers[number] = powers.get(number, 0) + power
                 monomial = tuple(sorted(powers.items()))
+                within(sum(power * self.graph.atoms[number].factors for number, power in monomial), _MOST_FACTORS)
                 total = terms.get(monomial, 0) + one * two
                 if total:
                     terms[monomial] = total
@@ -165,6 +201,8 @@ def _simple(graph: Graph, terms: dict[Monomial, Coefficient]) -> Any:
     }
     if not clean:
         return 0
+    for coefficient in clean.values():
+        within(coefficient.numerator.bit_length() + coefficient.denominator.bit_length(), _MOST_BITS)
     if len(clean) == 1 and () in clean:
         return clean[()]
     return Node(graph, clean)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation.blame import blame, blamed
-from vramledger.evaluation.brief import brief, frozen, held, unlike
+from vramledger.evaluation.brief import brief, frozen, unlike, width
 from vramledger.evaluation.frame import NO_ROWS, Fault, Frame
 from vramledger.evaluation.interpret import evaluate, held_under, items
 from vramledger.evaluation.resolve import cases, in_force, refuse, rows_for
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vramledger.evaluation.evaluate import Evaluation
 
 MOST_ROWS = 50_000
+DEEPEST = 60
 _A_ROW, _A_CELL = 10, 4  # steps that the room which each takes is worth
 
 
@@ -31,12 +32,12 @@ def rows_of(ev: Evaluation, name: str) -> tuple[Row, ...]:
         try:
             found: list[Row] = []
             for fill in table.fills:
-                for variables, guard, source in sources(ev, fill):
-                    found.append(Row(table, fill, variables, guard, source))
-                    ev.spend(_A_ROW, fill.place)
-                    if len(found) > MOST_ROWS:
-                        message = f"{name} has more than {MOST_ROWS} rows"
-                        raise Fault(problem("too-many-rows", message, fill.place))
+                listed = sources(ev, fill)
+                if len(found) + len(listed) > MOST_ROWS:
+                    message = f"{name} has more than {MOST_ROWS} rows"
+                    raise Fault(problem("too-many-rows", message, fill.place))
+                found += [Row(table, fill, variables, guard, source) for variables, guard, source in listed]
+                ev.work += _A_ROW * len(listed)
             ev.tables[name] = tuple(found)
         finally:
             ev.running.pop(name, None)
@@ -74,7 +75,7 @@ def column_of(ev: Evaluation, row: Any, name: str, frame: Frame, tree: Expr) -> 
         return catalog_column(ev, row, name)
     if isinstance(row, dict):
         found = row.get(name)
-        ev.spend(held(found), frame.formula.place(tree.span))
+        ev.spend(width(found), lambda: frame.formula.place(tree.span))
         return NotApplicable(f"the item has no {name}") if found is None else frozen(found)
     message = f"{brief(row)} has no column {name}"
     raise Fault(problem("not-a-row", message, frame.formula.place(tree.span)))
@@ -91,7 +92,9 @@ def row_column(ev: Evaluation, row: Row, name: str) -> Any:
     key = f"{row.table.name}.{name}"
     if (row, name) in ev.running_rows:
         raise Fault(problem("cycle", f"{key} needs itself in row {row.label}", row.fill.place))
-    ev.spend(_A_CELL, row.fill.place)
+    if len(ev.running_rows) >= DEEPEST:
+        raise Fault(problem("too-deep", f"{key} is reached through more than {DEEPEST} columns", row.fill.place))
+    ev.work += _A_CELL
     ev.running_rows.add((row, name))
     try:
         value = compute_cell(ev, row, name, key)

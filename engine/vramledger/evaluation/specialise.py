@@ -15,7 +15,7 @@ from vramledger.evaluation.arithmetic import Undecided
 from vramledger.evaluation.evaluate import Evaluation
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.frame import Fault
-from vramledger.evaluation.residual import Graph, Node
+from vramledger.evaluation.residual import MOST_ROOM, Graph, Node, TooLarge
 from vramledger.evaluation.scalar import compile_scalar
 from vramledger.evaluation.values import NotApplicable, Range, Verdict, exact, public
 from vramledger.rules.overlay import Program
@@ -51,6 +51,7 @@ class Plan:
         self.facts = facts
         self.targets = tuple(targets)
         self.varying = varying(facts)
+        self._room = MOST_ROOM
         self._root = self._specialise({})
 
     def leaf(self, vector: Sequence[Any]) -> Leaf:
@@ -77,8 +78,17 @@ class Plan:
         return _assemble(self.targets, leaf.shapes, numbers)
 
     def _specialise(self, assumed: Assumed) -> Leaf | Fork:
-        graph = Graph(dict(assumed))
+        """The code for one way through what varies; where that takes too much, it is left to the interpreter."""
+        graph = Graph(dict(assumed), self._room)
         evaluation = Evaluation(self.program, self.facts, graph)
+        try:
+            return self._compiled(graph, evaluation)
+        except (TooLarge, RecursionError):
+            return Leaf(graph, (), lambda *_: (), (("asks", None),) * len(self.targets), ())
+        finally:
+            self._room = max(0, graph.room - evaluation.work)
+
+    def _compiled(self, graph: Graph, evaluation: Evaluation) -> Leaf | Fork:
         shapes: list[tuple[str, Any]] = []
         outputs: list[Any] = []
         whole: list[bool] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from vramledger.evaluation.values import exact
 from vramledger.problems import Place, Problem, problem
 from vramledger.rules.bytes import decode_text, read_bytes
+from vramledger.rules.read import DEEPEST
 
 
 def find(given: str, base: Path, name: str) -> Path:
@@ -38,11 +40,24 @@ def read_json(path: Path) -> tuple[dict[str, Any], bytes, Problem | None]:
     except (ValueError, RecursionError) as wrong:
         message = "nested too deep" if isinstance(wrong, RecursionError) else str(wrong)
         return {}, b"", problem("json-syntax", message, Place(shown, 1, 1))
+    if _deeper_than(data, DEEPEST):
+        return {}, b"", problem("json-syntax", f"nested more than {DEEPEST} deep", Place(shown, 1, 1))
     if not isinstance(data, dict):
         found = {list: "a list", str: "a text", type(None): "null"}.get(type(data), f"{data}"[:40])
         message = f"expected an object of fields, found {found}"
         return {}, b"", problem("json-shape", message, Place(shown, 1, 1))
     return data, content, None
+
+
+def _deeper_than(data: Any, most: int) -> bool:
+    level = [data]
+    for _ in range(most + 1):
+        level = [item for one in level if isinstance(one, dict | list) for item in _items(one)]
+    return bool(level)
+
+
+def _items(one: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return one.values() if isinstance(one, dict) else one
 
 
 def _decimal(text: str) -> Any:

@@ -139,11 +139,13 @@ def _entities(text: str) -> str:
 def _ids(names: Iterable[str]) -> dict[str, str]:
     """A word of letters and digits for each name, none twice, and none that Mermaid knows."""
     found: dict[str, str] = {}
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     for name in names:
-        word = f"n_{re.sub(r'[^A-Za-z0-9]+', '_', name).strip('_')}"
-        fresh = next(w for w in (word, *(f"{word}_{n}" for n in range(2, len(taken) + 3))) if w not in taken)
-        taken.add(fresh)
+        word = fresh = f"n_{re.sub(r'[^A-Za-z0-9]+', '_', name).strip('_')}"
+        while fresh in taken:
+            taken[word] += 1
+            fresh = f"{word}_{taken[word]}"
+        taken[fresh] = 1
         found[name] = fresh
     return found
 

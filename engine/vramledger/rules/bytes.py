@@ -37,6 +37,7 @@ def decode_text(content: bytes, path: str) -> tuple[str, Problem | None]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
+        content = fault.object  # without the byte order mark
         before = content[: fault.start]
         line = before.count(b"\n") + 1
         column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8")) + 1

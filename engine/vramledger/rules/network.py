@@ -104,7 +104,7 @@ def reached(network: Network, name: str, up: bool, depth: int | None = None) -> 
     row, count = [name], 0
     while row and count != depth:
         count += 1
-        row = [other for one in row for other in beside.get(one, ()) if other not in steps]
+        row = list(dict.fromkeys(other for one in row for other in beside.get(one, ()) if other not in steps))
         steps.update(dict.fromkeys(row, count))
     return steps
 
