@@ -118,7 +118,7 @@ def test_optimizer_state_is_followed_to_one_tensor() -> None:
     assert features.source is not None
     assert "modeling_llama" in features.source["title"]
     assert [below.name for below in features.steps] == ["model.heads", "model.head_dim"]
-    assert find(derivation, "config.num_attention_heads").place.startswith("specs/models/llama-3-8b.yaml")
+    assert find(derivation, "config.num_attention_heads").place.startswith("specs/models/llama-3.yaml")
 
 
 def test_a_text_of_a_derivation_names_file_and_line_everywhere() -> None:

@@ -760,7 +760,7 @@ def test_needs_tells_where_values_come_from(run):
     said = {line.split()[0]: line for line in out.splitlines()[2:] if line}
     assert "(--set task)" in said["task"]
     assert "the scenario chooses it" in said["model.name"]
-    assert "model llama-3-8b gives it (specs/models/llama-3-8b.yaml:" in said["config.hidden_size"]
+    assert "model llama-3-8b gives it (specs/models/llama-3.yaml:" in said["config.hidden_size"]
     assert "the default (specs/kinds/architecture.yaml:" in said["model.hidden"]
     assert "batch.size" not in said
 

@@ -93,6 +93,7 @@ def _import(ruleset: Any, path: Path) -> Any:
     """The import that reads a file or folder: the one whose file it is or holds, else the first."""
     kinds = [kind.name for kind in ruleset.kinds.values() if kind.reads]
     known = [ruleset.entry(kind, name).fields for kind in kinds for name in ruleset.names(kind)]
+    known = [fields for fields in known if "given" in fields]
     names = [fields["file"].text for fields in known]
     fitting = (f for f, name in zip(known, names, strict=True) if path.name == name or (path / name).is_file())
     return next(fitting, known[0])

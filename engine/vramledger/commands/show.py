@@ -1,4 +1,4 @@
-"""`vramledger show`: what stands in the specs under a name, with what beats what and who uses it."""
+"""`vramledger show`: what stands in the specs under a name; with a scenario, the rows of a table as it fills them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import argparse
 import sys
 from typing import Any
 
-from vramledger.commands.command import FINE, Command, print_json
+from vramledger.commands.command import FINE, SCENARIO, Command, print_json, read_ledger
+from vramledger.problems import Problems, nearest, problem
 
 
 def run(ruleset: Any, options: argparse.Namespace) -> int:
-    """Shows what stands in the specs under a name."""
+    """Shows what stands in the specs under a name, or a table's rows for a scenario."""
     from vramledger.reports import blocks, show
+
+    if options.scenario is not None:
+        return _rows(ruleset, options)
     from vramledger.reports.describe import describe
 
     found = describe(ruleset, options.name)
@@ -22,10 +26,27 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
     return FINE
 
 
+def _rows(ruleset: Any, options: argparse.Namespace) -> int:
+    from vramledger.reports import blocks, rows
+
+    ledger, _ = read_ledger(ruleset, options)
+    tables = ledger.program.tables
+    if options.name not in tables:
+        hint = nearest(options.name, tables) or f"there are: {', '.join(sorted(tables))}"
+        raise Problems([problem("unknown-name", f"no table is called {options.name}", None, hint)])
+    found = ledger.table(options.name)
+    if options.json:
+        print_json({"table": options.name, "rows": rows.to_dict(found)})
+    else:
+        blocks.write(rows.blocks(ledger, options.name, found), sys.stdout)
+    return FINE
+
+
 COMMAND = Command(
     "show",
     run,
-    "A quantity, table, kind, entry or problem code: rules, what beats what, users, source, examples.",
-    "show optimizer.bytes",
-    ((("name",), {"help": "a quantity, table, stage, kind, entry or problem code"}),),
+    "A quantity, table, kind, entry or problem code: rules, what beats what, source; with a scenario, a table's rows.",
+    "show tensors llama-3-8b",
+    ((("name",), {"help": "a quantity, table, stage, kind, entry or problem code"}), *SCENARIO),
+    scenario=True,
 )

@@ -13,8 +13,8 @@ from vramledger.evaluation.blame import blame
 from vramledger.evaluation.brief import brief, frozen, width
 from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.names import lookup, missing
-from vramledger.evaluation.operators import ARITHMETIC, FUNCTIONS, comparison, compute
-from vramledger.evaluation.residual import Node
+from vramledger.evaluation.operators import ARITHMETIC, FUNCTIONS, TEXT_FUNCTIONS, comparison, compute
+from vramledger.evaluation.residual import Node, TooLarge
 from vramledger.evaluation.tables import Row
 from vramledger.evaluation.values import NotApplicable, Range, Verdict, exact
 from vramledger.language.printing import to_text
@@ -200,16 +200,28 @@ def call(ev: Evaluation, tree: Call, frame: Frame, tolerant: bool) -> Any:
         if isinstance(value, NotApplicable):
             return value
     if tree.function == "length":
-        if isinstance(values[0], tuple | str):
+        if isinstance(values[0], tuple | str | dict):
             return len(values[0])
         message = f"expected a list, found {brief(values[0])}"
         raise Fault(problem("type-clash", message, frame.formula.place(tree.span)))
+    if tree.function == "items":
+        return values[0] if isinstance(values[0], tuple) else (values[0],)
     if tree.function == "not_applicable":
         return NotApplicable(values[0])
+    if tree.function in TEXT_FUNCTIONS:
+        return text_call(ev, tree, frame, values)
     function = FUNCTIONS[tree.function]
     if tree.function in ("min", "max"):
         return compute(tree, frame, lambda *given: function(list(given)), *values)
     return weighed(ev, tree, frame, compute(tree, frame, function, *values))
+
+
+def text_call(ev: Evaluation, tree: Call, frame: Frame, values: list[Any]) -> Any:
+    for part, value in zip(tree.arguments, values, strict=True):
+        if not isinstance(value, str):
+            raise Fault(problem("type-clash", f"expected a text, found {brief(value)}", frame.formula.place(part.span)))
+    ev.spend(sum(map(len, values)) // _SIGNS, lambda: _place(tree, frame))
+    return TEXT_FUNCTIONS[tree.function](*values)
 
 
 def value_call(ev: Evaluation, tree: Call, frame: Frame, tolerant: bool) -> Any:
@@ -328,11 +340,25 @@ def items(ev: Evaluation, over: Expr, frame: Frame) -> list[tuple[Any, Any]]:
     found = evaluate(ev, over, frame)
     if isinstance(found, NotApplicable):
         return []
+    if isinstance(found, Range):
+        return [(item, True) for item in counted(ev, over, frame, found)]
+    if isinstance(found, dict):
+        found = tuple(found)  # its names
     if not isinstance(found, tuple):
         message = f"{to_text(over)} is {brief(found)}, no table and no list"
         raise Fault(problem("not-a-table", message, frame.formula.place(over.span)))
     ev.spend(len(found), lambda: _place(over, frame))
     return [(item, item.guard if isinstance(item, Row) else True) for item in found]
+
+
+def counted(ev: Evaluation, over: Expr, frame: Frame, found: Range) -> range:
+    """The whole numbers of a range."""
+    bottom, top = found.low, found.high
+    if isinstance(bottom, Node) or isinstance(top, Node):
+        raise TooLarge  # how many there are decides the shape
+    first, last = int(number.ceil(bottom)), int(number.floor(top))
+    ev.spend(max(0, last - first + 1), lambda: _place(over, frame))
+    return range(first, last + 1)
 
 
 def held_under(ev: Evaluation, condition: Expr | None, frame: Frame, guard: Any) -> Any:

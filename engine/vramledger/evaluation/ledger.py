@@ -160,6 +160,23 @@ class Ledger:
             raise Problems([fault.problem]) from None
         return {name: public(value) for name, value in found.items() if not isinstance(value, NotApplicable)}
 
+    def table(self, name: str) -> list[dict[str, Any]]:
+        """The rows of a table: each row's name, then its columns' values, as `ledger[name]` gives values.
+
+        Raises Problems where the scenario does not give what a column needs, KeyError where no table has that name.
+        """
+        declared = self.program.tables[name].columns
+        ruled = (rule.name for rules in self.program.candidates.values() for rule in rules if rule.per is not None)
+        columns = dict.fromkeys([*declared, *(r.partition(".")[2] for r in ruled if r.partition(".")[0] == name)])
+        self.evaluation.allow()
+        try:
+            return [
+                {"name": row.label, **{column: public(self.evaluation.cell(row, column)) for column in columns}}
+                for row in self.evaluation.rows(name)
+            ]
+        except Fault as fault:
+            raise Problems([fault.problem]) from None
+
     def _repr_html_(self) -> str:
         from vramledger.reports.html import of_ledger
 

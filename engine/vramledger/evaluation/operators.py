@@ -109,3 +109,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ceil_div": number.ceil_divide,
     "sqrt": number.decided_root,
 }
+TEXT_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "ends_with": lambda text, end, mark="": text == end or text.endswith(mark + end),
+    "split": lambda text, mark: tuple(text.split(mark) if mark else text),
+}

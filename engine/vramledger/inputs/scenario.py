@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from vramledger.evaluation.brief import brief, frozen
 from vramledger.evaluation.facts import Facts, Given
 from vramledger.inputs.files import find, read_json
+from vramledger.inputs.named import Chosen, chosen
 from vramledger.inputs.raw import Raw, tree_of
 from vramledger.inputs.typed import typed
 from vramledger.problems import MOST, Label, Place, Problem, Problems, nearest, problem
@@ -19,6 +20,7 @@ from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Kind
 from vramledger.rules.overlay import Program, base_declarations, compose
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, encode, to_data
+from vramledger.rules.unfold import unfold
 
 _NO_SWEEP = "the scenario's sweep is not run here; this is the answer to the scenario itself"
 ABOUT = ("says", "source", "sweep", "expect", "examples")
@@ -128,6 +130,7 @@ class _Reader:
         said = {name: _without_places(encode(value)) for name, (_, value) in sorted(self.given.items())}
         self.asked = {name: value for name, (_, value) in self.given.items()}
         self._read_files()
+        self._take_inner()
         self._select()
         order = list(self.ruleset.kinds)
         selection = tuple(
@@ -179,7 +182,7 @@ class _Reader:
 
     def _read_file(self, kind: Kind, entry: str) -> None:
         says = to_data(self.ruleset.tree(kind.name, entry))
-        noted = self.given.pop(says["given"], None)
+        noted = self.given.pop(says.get("given"), None)
         if noted is None:
             return
         key, value = noted
@@ -194,8 +197,31 @@ class _Reader:
             self.problems.append(fault._replace(labels=also))
             return
         self.content.update(content)
-        self.records[says["into"]] = data
-        self.record_places[says["into"]] = Place(_shown(path), 1, 1)
+        for record, fields in self._unfolded(says["into"], data).items():
+            self.records[record] = fields
+            self.record_places[record] = Place(_shown(path), 1, 1)
+
+    def _take_inner(self) -> None:
+        """Takes fields that the scenario gives of a record as one, where one of them holds a record itself."""
+        for kind in self.ruleset.kinds.values():
+            block = next((block for block in kind.blocks.values() if block.around and block.record == kind.rest), None)
+            if block is None:
+                continue
+            given = {name: noted for name, noted in self.given.items() if name.startswith(f"{block.record}.")}
+            if not any(isinstance(value, Mapping) for _, value in given.values()):
+                continue
+            own = {name.partition(".")[2]: frozen(to_data(value)) for name, (_, value) in given.items()}
+            whole = {**self.records.get(block.around, {}), **own}
+            self.given = {name: noted for name, noted in self.given.items() if name not in given}
+            for record, fields in unfold(block, whole).items():
+                self.records[record] = fields
+                self.record_places[record] = next(iter(given.values()))[0].place
+            self.content.update(repr(sorted(own)).encode() + repr(own).encode())
+
+    def _unfolded(self, record: str, data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        blocks = (block for kind in self.ruleset.kinds.values() for block in kind.blocks.values())
+        block = next((block for block in blocks if block.record == record), None)
+        return {record: data} if block is None else unfold(block, data)
 
     def _select(self) -> None:
         later = []
@@ -225,15 +251,17 @@ class _Reader:
         if not isinstance(value, Scalar):
             self.problems.append(problem("type-clash", f"{key.text} takes a name", key.place))
             return
-        found = self.ruleset.resolve(kind.name, value.text)
-        if found is None and (value.null or value.text == "none"):
-            return
-        if found is None:
+        found = chosen(self.ruleset, kind, value)
+        if isinstance(found, Chosen):
+            self.selected[kind.name] = (found.entry, value.place)
+            for name, text in found.facts:
+                self._keep(name, value, text)
+        elif found is not None:
+            self.problems += found
+        elif not value.null and value.text != "none":
             message = f"no {kind.name} is called {value.text}"
             hint = self.ruleset.near(kind.name, value.text)
             self.problems.append(problem("unknown-entry", message, value.place, hint, *_file_hint(value.text)))
-            return
-        self.selected[kind.name] = (found, value.place)
 
     def _wanted(self, kind: Kind) -> bool:
         if kind.when is None:
@@ -251,7 +279,7 @@ class _Reader:
         value, place = self._known(fact)
         if value is None:
             record, _, name = fact.partition(".")
-            if record in self.records and record in self.record_places:
+            if record in self.records and record in self.record_places and not kind.may_lack:
                 message = f"{place.path} has no {name}, which chooses the {kind.name}"
                 hint = nearest(name, self.records[record])
                 self.problems.append(problem("missing-fact", message, place, hint))
@@ -262,6 +290,12 @@ class _Reader:
                 self.selected[kind.name] = (name, place)
                 self.reasons[kind.name] = f"{fact} is {brief(value)}"
                 return
+        if kind.otherwise:
+            self.selected[kind.name] = (kind.otherwise, place)
+            self.reasons[kind.name] = f"{fact} is {brief(value)}, which no {kind.name} lists"
+            return
+        if kind.may_lack:
+            return
         known = [
             item
             for name in self.ruleset.names(kind.name)
@@ -279,11 +313,11 @@ class _Reader:
             place = value.place
             return to_data(value), place
         if record in self.records:
-            return self.records[record].get(field), self.record_places[record]
+            return _inside(self.records[record], field), self.record_places[record]
         for kind, (name, place) in self.selected.items():
             found = self.ruleset.entry(kind, name).records.get(record)
             if found is not None:
-                return found.get(field), place
+                return _inside(found, field), place
         return None, Place(self.raw.origin)
 
     # --- types -----------------------------------------------------------------------------------
@@ -350,6 +384,12 @@ def _without_places(data: Any) -> Any:
     if kind == 0:
         return [_without_places(item) for item in items]
     return [[key[0], _without_places(value)] for key, value in items]
+
+
+def _inside(data: Any, path: str) -> Any:
+    for part in path.split("."):
+        data = data.get(part) if isinstance(data, MappingOf) else None
+    return data
 
 
 def _file_hint(text: str) -> tuple[str, ...]:

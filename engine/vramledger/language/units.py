@@ -120,6 +120,9 @@ FUNCTIONS: dict[str, Function] = {
     "applies": Function(1, 1, lambda _: BOOLEAN),
     "not_applicable": Function(1, 1, lambda t: ANY if t[0].kind in ("text", "any") else None),
     "length": Function(1, 1, lambda t: PLAIN if t[0].kind in ("list", "any", "table", "text") else None),
+    "items": Function(1, 1, lambda _: Type("list")),
+    "ends_with": Function(2, 3, lambda t: BOOLEAN if all(part.kind in ("text", "any") for part in t) else None),
+    "split": Function(2, 2, lambda t: Type("list") if all(part.kind in ("text", "any") for part in t) else None),
 }
 
 
@@ -292,6 +295,8 @@ class _Checker:
             inner = {**rows, tree.variable: Type("row", 0, table.table)}
         elif table.kind in ("list", "any"):
             inner = {**rows, tree.variable: ANY}
+        elif table == PLAIN:
+            inner = {**rows, tree.variable: PLAIN}  # the whole numbers of a range
         else:
             self._fault("type-clash", f"{table} has no rows", (tree.over.span, str(table)))
             inner = {**rows, tree.variable: ANY}

@@ -25,6 +25,7 @@ from vramledger.rules.model import (
     Table,
 )
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, to_data
+from vramledger.rules.unfold import unfold
 
 _MOST_SHOWN = 100
 _PER = re.compile(r"\s*([A-Za-z_]\w*)\s+in\s+([A-Za-z_]\w*)\s*")
@@ -247,6 +248,8 @@ class Builder:
                 when=when if isinstance(when, Scalar) else None,
                 record=text_of(value.get("record")),
                 fields=text_of(value.get("fields")) == "true",
+                unfolds=tuple(to_data(value.get("unfolds")) or ()),
+                around=text_of(value.get("around")),
             )
         matches, when = tree.get("matches"), tree.get("when")
         place = (tree.key("kind") or _nameless(tree)).place
@@ -266,6 +269,8 @@ class Builder:
             matches=(text_of(matches.get("list")), text_of(matches.get("fact")))
             if isinstance(matches, Mapping)
             else None,
+            otherwise=text_of(matches.get("otherwise")) if isinstance(matches, Mapping) else "",
+            may_lack=isinstance(matches, Mapping) and text_of(matches.get("optional")) == "true",
             rest=text_of(tree.get("rest")),
             reads=text_of(tree.get("reads")) == "true",
             missing=text_of(tree.get("missing")),
@@ -283,7 +288,7 @@ class Builder:
             if key.text in kind.fields:
                 self._field(kind, key, value, fields, records)
             elif block is not None and block.record:
-                records[block.record] = to_data(value)
+                records.update(unfold(block, to_data(value)))
             elif block is not None and block.fields:
                 for inner, given in pairs(value):
                     if inner.text not in kind.fields:

@@ -174,7 +174,8 @@ def _check_kinds(ruleset: RuleSet) -> Iterator[Problem]:
                 yield problem("declared-twice", f"the {word} of {kind.name} is taken", kind.place, also=also)
         for name in ruleset.names(kind.name) if kind.reads else ():
             given = ruleset.entry(kind.name, name).fields
-            for field in ("given", "file", "into"):
+            maps = ruleset.tree(kind.name, name).get("scenario") is not None
+            for field in ("into",) if maps else ("given", "file", "into"):
                 if field not in given:
                     yield problem("missing-key", f"{kind.name} {name} has no {field}", ruleset.place(kind.name, name))
 

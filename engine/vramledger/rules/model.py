@@ -133,6 +133,8 @@ class Block(NamedTuple):
     when: Scalar | None = None
     record: str = ""
     fields: bool = False
+    unfolds: tuple[str, ...] = ()  # records inside the record whose fields are taken for its own
+    around: str = ""  # the record as it is written, where one inside it was unfolded
 
 
 class Kind(NamedTuple):
@@ -151,6 +153,8 @@ class Kind(NamedTuple):
     when: tuple[str, str] | None = None  # select only where this fact has this value
     catalog: str = ""
     matches: tuple[str, str] | None = None  # the entries' list, the fact it must hold
+    otherwise: str = ""  # the entry for a fact that no entry lists
+    may_lack: bool = False  # whether nothing need match
     rest: str = ""  # the record that takes the scenario's other keys
     reads: bool = False  # entries say how to read files
     missing: str = ""

@@ -20,7 +20,7 @@ def unused(world: World) -> Iterator[Problem]:
         if kind.matches:
             read.update((f"{kind.namespace}.{kind.matches[0]}", kind.matches[1]))
         fields = [world.ruleset.entry(kind.name, name).fields for name in world.ruleset.names(kind.name) if kind.reads]
-        read.update(one["given"].text for one in fields)
+        read.update(one["given"].text for one in fields if "given" in one)
     given = {rule.name for rule in world.rules if not rule.scope.namespace}
     for name, declared in world.declarations.items():
         if name not in read and name not in given and not declared.by_rule and _is_input(world, name, declared):

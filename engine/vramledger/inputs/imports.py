@@ -1,0 +1,104 @@
+"""Records of another make to scenarios, as an import spec maps them: its scenario has formulas where values stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from vramledger.evaluation.brief import frozen
+from vramledger.evaluation.evaluate import Evaluation
+from vramledger.evaluation.facts import Facts
+from vramledger.evaluation.frame import Fault, Frame
+from vramledger.evaluation.values import NotApplicable
+from vramledger.inputs.scenario import program_of
+from vramledger.language.syntax import Name, walk
+from vramledger.problems import Place, Problems, problem
+from vramledger.rules.load import RuleSet
+from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
+
+_ABSENT = NotApplicable("left out")
+
+
+def imported(ruleset: RuleSet, name: str, record: dict[str, Any]) -> dict[str, Any]:
+    """The scenario that a record means under the import of that name. Raises Problems."""
+    entry = ruleset.resolve("import", name)
+    if entry is None:
+        message = f"no import is called {name}"
+        raise Problems([problem("unknown-entry", message, Place(name), ruleset.near("import", name))])
+    fields = ruleset.entry("import", entry).records
+    scenario = ruleset.tree("import", entry).get("scenario")
+    if not isinstance(scenario, Mapping):
+        message = f"the import {entry} maps no records"
+        raise Problems([problem("missing-key", message, ruleset.place("import", entry), "it has no scenario")])
+    into = _text(ruleset, entry)
+    selection = (("import", entry),)
+    facts = Facts({}, {into: frozen(record)}, selection, into)
+    evaluation = Evaluation(program_of(ruleset, selection), facts)
+    evaluation.allow()
+    try:
+        found = _value(ruleset, evaluation, scenario)
+    except Fault as fault:
+        raise Problems([fault.problem]) from None
+    if ruleset.reader.problems:
+        raise Problems(ruleset.reader.problems)
+    mapped = {} if found is _ABSENT else found
+    others = fields.get("import.others")
+    if others:
+        read = {name for scalar in _scalars(scenario) for name in _names(ruleset, scalar)}
+        target = others["as"]
+        mapped[target] = {**mapped.get(target, {}), **_rest(record, others, into, read)}
+    return mapped
+
+
+def _text(ruleset: RuleSet, entry: str) -> str:
+    node = ruleset.tree("import", entry).get("into")
+    return node.text if isinstance(node, Scalar) else ""
+
+
+def _value(ruleset: RuleSet, evaluation: Evaluation, node: Node) -> Any:
+    """A part of the scenario; a list with an item that is left out, and fields of which none is left, are left out."""
+    if isinstance(node, Mapping):
+        pairs = ((key.text, _value(ruleset, evaluation, value)) for key, value in node.items)
+        found = {key: value for key, value in pairs if value is not _ABSENT}
+        return found if len(found) == len(node.items) or (found and not _a_row(node)) else _ABSENT
+    if isinstance(node, Sequence):
+        items = [_value(ruleset, evaluation, item) for item in node.items]
+        return _ABSENT if any(item is _ABSENT for item in items) else items
+    formula = ruleset.reader.formula(node)
+    value = evaluation.evaluate(formula.tree, Frame(formula))
+    return _ABSENT if isinstance(value, NotApplicable) else _thawed(value)
+
+
+def _a_row(node: Mapping) -> bool:
+    """Whether fields describe one item of a list, which needs all of them."""
+    return node.get("name") is not None
+
+
+def _thawed(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_thawed(item) for item in value]
+    return {key: _thawed(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _scalars(node: Node) -> Iterator[Scalar]:
+    if isinstance(node, Mapping):
+        for _, value in node.items:
+            yield from _scalars(value)
+    elif isinstance(node, Sequence):
+        for item in node.items:
+            yield from _scalars(item)
+    else:
+        yield node
+
+
+def _names(ruleset: RuleSet, scalar: Scalar) -> Iterator[str]:
+    return (part.name for part in walk(ruleset.reader.formula(scalar).tree) if isinstance(part, Name))
+
+
+def _rest(record: dict[str, Any], others: dict[str, Any], root: str, read: set[str]) -> dict[str, Any]:
+    """The fields of a part of the record that no formula reads, but for those that say nothing of the scenario."""
+    part: Any = record
+    for step in others["of"].removeprefix(root).split("."):
+        part = part.get(step) if step and isinstance(part, dict) else part
+    known = {*others.get("except", ()), *(name.removeprefix(f"{others['of']}.") for name in read)}
+    return {name: value for name, value in part.items() if name not in known} if isinstance(part, dict) else {}
