@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 COMPONENTS, PHASES = "components", "phases"
 TOTAL, FITS, PEAK_PHASE = "total.bytes", "fits", "peak.phase"
 PEAK_MOMENT, HARDWARE, CAPACITY, HEADROOM = "peak.moment", "hardware.name", "capacity.bytes", "headroom.bytes"
+COUNTS = ("parameters.count", "trainable.count", "active.count")
 HEADLINES = (
-    "parameters.count",
-    "trainable.count",
-    "active.count",
+    *COUNTS,
     "parameters.bytes",
     "master.bytes",
     "gradients.bytes",

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from vramledger.evaluation.brief import brief, frozen
 from vramledger.evaluation.facts import Facts, Given
 from vramledger.inputs.files import find, read_json
+from vramledger.inputs.hub import fetched, is_repository
 from vramledger.inputs.named import Chosen, chosen
 from vramledger.inputs.raw import Raw, tree_of
 from vramledger.inputs.typed import typed
@@ -110,6 +111,8 @@ class _Reader:
     def _note_kind(self, kind: Kind, value: Mapping) -> None:
         for inner, below in value.items:
             full = f"{kind.namespace}.{inner.text}"
+            if kind.rest and isinstance(below, Scalar) and below.null and inner.text not in {"name", *kind.fields}:
+                continue  # a configuration says with null that it has no such thing
             if inner.text == "name":
                 self._keep(kind.selector, inner, below)
             elif full in self.declarations or not kind.rest or full in self.selectors:
@@ -191,10 +194,15 @@ class _Reader:
             return
         path = find(value.text, self.raw.base, says["file"])
         self.asked[says["given"]] = value._replace(text=_shown(path), style='"')
+        hints: tuple[str, ...] = ()
+        if says.get("hub") is True and not path.exists() and is_repository(value.text):
+            self.asked[says["given"]] = value
+            got = fetched(value.text, says["file"])
+            path, hints = (path, (got,)) if isinstance(got, str) else (got, ())
         data, content, fault = read_json(path)
         if fault is not None:
             also = (*fault.labels, Label(value.place, "named here"))
-            self.problems.append(fault._replace(labels=also))
+            self.problems.append(fault._replace(labels=also, hints=(*fault.hints, *hints)))
             return
         self.content.update(content)
         for record, fields in self._unfolded(says["into"], data).items():

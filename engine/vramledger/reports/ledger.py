@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from vramledger.evaluation.ledger import CAPACITY, FITS, HARDWARE, HEADROOM, PEAK_MOMENT, Ledger
+from vramledger.evaluation.ledger import CAPACITY, COUNTS, FITS, HARDWARE, HEADROOM, PEAK_MOMENT, Ledger
 from vramledger.evaluation.show import both, in_binary, in_bytes
 from vramledger.evaluation.values import NotApplicable, as_json
 from vramledger.problems import Problems
@@ -18,7 +18,8 @@ _SAYS = {True: "fits", False: "does not fit", None: "may or may not fit"}
 
 def blocks(ledger: Ledger) -> Iterator[Block]:
     """The answer for people: what was asked, components, total, phases, verdict, warnings, stamp."""
-    yield Lines([" · ".join(f"{kind} {name}" for kind, name in sorted(ledger.program.selection))], "bold")
+    chosen = " · ".join(f"{kind} {name}" for kind, name in sorted(ledger.program.selection))
+    yield Lines([chosen, *filter(None, (" · ".join(_counts(ledger)),))], "bold")
     total = ledger.total
     rows = [(name, *_bytes(value), _share(value, total)) for name, value in ledger.components.items()]
     rows.append(("total", *_bytes(total), ""))
@@ -29,6 +30,15 @@ def blocks(ledger: Ledger) -> Iterator[Block]:
     yield Lines([f"warning: {text}" for text in ledger.warnings], "yellow")
     stamp = ledger.stamp
     yield Lines([f"convention {stamp['convention']}, engine {stamp['engine']}, rules {stamp['rules'][:12]}"], "dim")
+
+
+def _counts(ledger: Ledger) -> Iterator[str]:
+    """The first count, and those of the others that are a share of it."""
+    whole = ledger[COUNTS[0]]
+    for name in COUNTS:
+        value = ledger[name]
+        if isinstance(value, int) and (name == COUNTS[0] or value not in (0, whole)):
+            yield f"{name} {value:,}"
 
 
 def _verdict(ledger: Ledger) -> Iterator[str]:

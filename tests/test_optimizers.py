@@ -1,0 +1,49 @@
+"""What real optimizers keep of one tensor, to the byte: counted on their own code, on many shapes, formats and arguments."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from vramledger.api import evaluate_with
+from vramledger.rules.open import open_rules
+
+ABOUT, *ROWS = [
+    json.loads(line)
+    for line in (Path(__file__).parent / "data" / "optimizers.jsonl").read_text(encoding="utf-8").splitlines()
+]
+RULES = open_rules()
+
+
+def found(row: dict[str, Any]) -> object:
+    """The bytes of all state of one tensor, wherever it lies."""
+    ledger = evaluate_with(
+        RULES,
+        {
+            "model": {"tensors": [{"name": "w", "shape": row["shape"]}]},
+            "precision": row["precision"],
+            "optimizer": row["optimizer"],
+        },
+    )
+    device, host = ledger["optimizer.bytes"], ledger["optimizer.host_bytes"]
+    assert type(device) is int and type(host) is int
+    return device + host
+
+
+def test_every_counted_byte() -> None:
+    wrong = {row["id"]: (value, row["value"]) for row in ROWS if (value := found(row)) != row["value"]}
+    assert not wrong
+
+
+def test_every_kind_of_row_is_there() -> None:
+    assert len({row["id"] for row in ROWS}) == len(ROWS)
+    names = Counter(
+        (row["optimizer"] if isinstance(row["optimizer"], str) else row["optimizer"]["name"]).partition("(")[0]
+        for row in ROWS
+    )
+    assert min(names.values()) >= 1
+    assert {name.partition(".")[0] for name in names} == set(ABOUT["packages"])
+    assert {len(row["shape"]) for row in ROWS} == {1, 2, 3, 4}
+    assert {row["precision"] for row in ROWS} == {"fp32", "bf16", "fp16"}
