@@ -9,7 +9,9 @@ SECONDS ?= 300
 FUZZED := formulas specs scenarios configs
 FUZZ_READY := $(ENV)/.fuzz-ready
 
-.PHONY: demo test lint bench fuzz schemas clean
+COUNTED ?= tests/data/counted.jsonl
+
+.PHONY: demo test lint bench accuracy fuzz schemas clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(ENV)
@@ -34,6 +36,10 @@ lint: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m compileall -q engine
 	$(BIN)/python benchmarks/speed.py
+
+# other records of the same form: make accuracy COUNTED=FILE.jsonl
+accuracy: $(READY)
+	@$(BIN)/python benchmarks/accuracy.py $(COUNTED)
 
 $(FUZZ_READY): $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]' || \

@@ -37,13 +37,20 @@ def entries(ruleset: RuleSet, kind: str, like: str) -> list[dict[str, Any]]:
             | {alias for alias, target in aliases.items() if target == name and alias == alias.lower()}
         )
         if like.lower() in " ".join((name, entry.says, *own)).lower():
-            found.append({"name": name, "says": entry.says, "aliases": own, "source": entry.source})
+            fields = {field: entry.fields[field].text for field in ruleset.kinds[kind].listed if field in entry.fields}
+            found.append({"name": name, "says": entry.says, "aliases": own, "fields": fields, "source": entry.source})
     return found
+
+
+def _cell(text: str) -> str:
+    return f"{int(text):,}" if text.isdigit() else text
 
 
 def entry_table(ruleset: RuleSet, kind: str, like: str, listed: list[dict[str, Any]]) -> Iterator[Block]:
     """Entries as a table, or that none is like that, and what may have been meant."""
-    yield Table(("name", "says"), [(row["name"], row["says"]) for row in listed])
+    shown = ruleset.kinds[kind].listed
+    rows = [(row["name"], *(_cell(row["fields"].get(field, "")) for field in shown), row["says"]) for row in listed]
+    yield Table(("name", *shown, "says"), rows, frozenset(range(1, 1 + len(shown))))
     if not listed:
         parts = {part for name in ruleset.names(kind) for part in (name, *re.split(r"[-.\d]+", name)) if part}
         hint = nearest(like.lower(), sorted(parts))

@@ -158,6 +158,7 @@ class Kind(NamedTuple):
     rest: str = ""  # the record that takes the scenario's other keys
     reads: bool = False  # entries say how to read files
     missing: str = ""
+    listed: tuple[str, ...] = ()  # fields that lists of entries show
 
 
 class Entry(NamedTuple):
