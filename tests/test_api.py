@@ -234,7 +234,6 @@ CONFIG = {key: value for key, value in SIZES.items() if key != "architecture"} |
     "head_dim": 16,
     "sliding_window": 10,
     "tie_word_embeddings": False,
-    "attention_bias": False,
     "attention_dropout": 0.0,
 }
 STRANGE = ["64", "yes", -1, 64.5, [1, 2], [], {}, {"a": 1}, 1e300, ""]
@@ -262,7 +261,8 @@ def test_a_strange_config_is_a_problem(tmp_path: Path, field: str) -> None:
         else:
             accepted.append((value, found[0]))
     assert crashed == []
-    assert accepted == []
+    # a model_type that nobody knows is a usual decoder, with a warning
+    assert [value for value, _ in accepted] == (["64", "yes"] if field == "model_type" else [])
 
 
 def test_a_field_of_null_or_absent_is_not_given(tmp_path: Path) -> None:

@@ -298,7 +298,7 @@ class _Reader:
                 self.selected[kind.name] = (name, place)
                 self.reasons[kind.name] = f"{fact} is {brief(value)}"
                 return
-        if kind.otherwise:
+        if kind.otherwise and isinstance(value, str) and value:
             self.selected[kind.name] = (kind.otherwise, place)
             self.reasons[kind.name] = f"{fact} is {brief(value)}, which no {kind.name} lists"
             return

@@ -250,6 +250,7 @@ class Builder:
                 fields=text_of(value.get("fields")) == "true",
                 unfolds=tuple(to_data(value.get("unfolds")) or ()),
                 around=text_of(value.get("around")),
+                says=text_of(value.get("says")),
             )
         matches, when = tree.get("matches"), tree.get("when")
         place = (tree.key("kind") or _nameless(tree)).place

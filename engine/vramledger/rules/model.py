@@ -135,6 +135,7 @@ class Block(NamedTuple):
     fields: bool = False
     unfolds: tuple[str, ...] = ()  # records inside the record whose fields are taken for its own
     around: str = ""  # the record as it is written, where one inside it was unfolded
+    says: str = ""
 
 
 class Kind(NamedTuple):

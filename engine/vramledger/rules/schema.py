@@ -91,10 +91,11 @@ def entry_schema(kind: Kind) -> dict[str, Any]:
         shape: dict[str, Any] = dict(_SHAPES.get(field.type.kind, {"$ref": "#/$defs/value"}))
         properties[name] = {**shape, "description": " ".join(filter(None, (field.says, _unit(field.unit))))}
     for name, block in kind.blocks.items():
+        says = {"description": block.says} if block.says else {}
         if block.record:
-            properties[name] = {"type": "object"}
+            properties[name] = {"type": "object", **says}
         elif block.fields:
-            properties[name] = {"type": "object", "additionalProperties": {"$ref": "#/$defs/value"}}
+            properties[name] = {"type": "object", **says, "additionalProperties": {"$ref": "#/$defs/value"}}
         else:
             properties[name] = {"$ref": "#/$defs/rows", "description": f"Rows of {block.table}."}
     return {

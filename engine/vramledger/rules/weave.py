@@ -203,6 +203,8 @@ class Weaver:
     def _files(self, kind: Kind, records: Iterable[str]) -> Iterator[Link]:
         for name in self.ruleset.names(kind.name):
             made = self.ruleset.entry(kind.name, name)
+            if "given" not in made.fields:
+                continue  # it maps records, which no scenario names
             given, into = made.fields["given"].text, made.fields["into"].text
             for field in records:
                 if self.record(field) == into:
