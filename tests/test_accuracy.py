@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import accuracy
 import pytest
 
+import accuracy
 from vramledger.inputs.imports import imported
 from vramledger.problems import Problems
 from vramledger.rules.open import open_rules

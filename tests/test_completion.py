@@ -83,7 +83,7 @@ def test_models_and_files_for_a_scenario(complete, rules, tmp_path):
         (tmp_path / name).touch()
     assert complete("vramledger estimate ") == [*rules.names("model"), "one.yaml", "runs/"]
     assert complete("vramledger estimate llama-3-8") == ["llama-3-8b"]
-    assert complete("vramledger estimate meta-llama/Meta-Llama-3-8") == ["meta-llama/Meta-Llama-3-8B"]
+    assert complete("vramledger estimate meta-llama/Meta-Llama-3-8B-") == ["meta-llama/Meta-Llama-3-8B-Instruct"]
     assert complete("vramledger estimate runs/") == ["runs/config.json", "runs/two.yaml"]
     assert complete("vramledger estimate .h") == [".hidden.yaml"]
     assert complete("vramledger fmt ") == ["one.yaml", "runs/"]
@@ -114,7 +114,7 @@ def test_facts(complete):
     assert complete("vramledger estimate --set batch.s") == ["batch.size=", "batch.sequence_length="]
     assert complete("vramledger estimate --set opti")[0] == "optimizer="
     assert complete("vramledger estimate --set task=") == ["training", "inference"]
-    assert complete("vramledger estimate --set optimizer=adaf") == ["adafactor"]
+    assert complete("vramledger estimate --set optimizer=adalo") == ["adalomo"]
     assert complete("vramledger estimate --set optimizer.state_precision=fp1") == ["fp16", "fp16-mixed"]
     assert complete("vramledger estimate --set checkpointing.reentrant=") == ["true", "false"]
     assert complete("vramledger estimate --set batch.size=") == []
@@ -124,7 +124,7 @@ def test_quantities_and_kinds(complete, rules):
     assert complete("vramledger explain llama-3-8b optimizer.b") == ["optimizer.bytes"]
     assert {*complete("vramledger explain llama-3-8b ")} == {*base_declarations(rules)}
     assert complete("vramledger explain llama-3-8b optimizer.bytes ") == []
-    assert complete("vramledger show adaf") == ["adafactor"]
+    assert complete("vramledger show adalo") == ["adalomo"]
     assert complete("vramledger list opt") == ["optimizer"]
     assert complete("vramledger completion ") == ["bash", "zsh", "fish"]
 
@@ -145,10 +145,10 @@ def test_faulty_rules_leave_the_options(complete, tmp_path):
 
 
 def test_shells_that_show_what_a_name_is(complete, rules):
-    says = rules.entry("optimizer", "adafactor").says
-    assert complete("vramledger estimate --optimizer adaf", shell="zsh") == [f"adafactor:{says}"]
+    says = rules.entry("optimizer", "adalomo").says
+    assert complete("vramledger estimate --optimizer adalo", shell="zsh") == [f"adalomo:{says}"]
     fish = {"_ARGCOMPLETE_DFS": "\t", "_ARGCOMPLETE_IFS": "\n"}
-    assert complete("vramledger estimate --optimizer adaf", shell="fish", **fish) == [f"adafactor\t{says}"]
+    assert complete("vramledger estimate --optimizer adalo", shell="fish", **fish) == [f"adalomo\t{says}"]
 
 
 def test_nothing_of_it_is_imported_where_nobody_asks(environment):
@@ -237,7 +237,7 @@ def terminal(environment, tmp_path):
 def test_a_bash_completes(terminal):
     """Keys are typed, the tabulator last; the echo is what bash made of them, the blank after a whole word included."""
     terminal.type("vramledger est\t", "vramledger estimate ")
-    terminal.type("--optimizer adaf\t", "--optimizer adafactor ")
+    terminal.type("--optimizer adalo\t", "--optimizer adalomo ")
     terminal.type("--set optimizer.sta\t", "--set optimizer.state_precision=")
     terminal.type("fp32\t", "fp32 ")
     terminal.type("--hardware=rtx-a\t", "--hardware=rtx-a6000 ")

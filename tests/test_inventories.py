@@ -40,3 +40,13 @@ def test_a_wrapped_configuration_in_a_file_and_in_the_scenario_agree(tmp_path: P
         (tmp_path / "config.json").write_text(json.dumps(row["config"]), encoding="utf-8")
         ledger = evaluate_with(RULES, {"model": {"huggingface": str(tmp_path)}, "task": "inference"})
         assert ledger["parameters.count"] == row["parameters"]
+
+
+def test_a_model_type_that_is_nearly_known_is_named() -> None:
+    fields = {"num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 96}
+    ledger = evaluate_with(RULES, {"model": {"model_type": "lama", "vocab_size": 100, **fields}})
+    said = " ".join(ledger.warnings)
+    assert 'no architecture lists config.model_type "lama"; did you mean llama or jamba?' in said
+    assert "it is counted as a usual decoder" in said
+    llama = evaluate_with(RULES, {"model": {"model_type": "llama", "vocab_size": 100, **fields}})
+    assert ledger["parameters.count"] == llama["parameters.count"]

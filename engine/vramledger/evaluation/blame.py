@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vramledger.evaluation.evaluate import Evaluation
 
 _DEEPEST = 6
+_ABSENT = " is absent"
 _BLAMED = ("type-clash", "not-a-table", "not-a-row", "division-by-zero", "arithmetic", "overflow")
 
 
@@ -27,7 +28,7 @@ def blame(
     ev: Evaluation, code: Code, message: str, formula: Formula, place: Place, scope: Scope, rows: Mapping[str, Any]
 ) -> Problem:
     """A problem at what the user gave, with the formula that could not take it; at the formula where nobody did."""
-    given = list(dict.fromkeys(givers(ev, formula.tree, scope, rows)))
+    given = _given(ev, formula.tree, scope, rows)
     if not given:
         return problem(code, message, place)
     said = f"{message}; {given[0].text}"
@@ -44,13 +45,19 @@ def blamed(ev: Evaluation, frame: Frame) -> Any:
     except Fault as fault:
         if not fault.blamed and fault.problem.code in _BLAMED and fault.problem.labels:
             (first, *others), found = fault.problem.labels, fault.problem
-            given = list(dict.fromkeys(givers(ev, frame.formula.tree, frame.scope, frame.rows)))
+            given = _given(ev, frame.formula.tree, frame.scope, frame.rows)
             if given and first.place.path not in {label.place.path for label in given}:
                 placed = [label for label in given if label.place.line]
                 labels = (*placed, Label(first.place, "needed here"), *others) if placed else found.labels
                 fault.problem = found._replace(message=f"{found.message}; {given[0].text}", labels=labels)
         fault.blamed = True
         raise
+
+
+def _given(ev: Evaluation, tree: Expr, scope: Scope, rows: Mapping[str, Any]) -> list[Label]:
+    """The places of what was given; what is absent is told only where nothing else is to blame."""
+    found = list(dict.fromkeys(givers(ev, tree, scope, rows)))
+    return [label for label in found if not label.text.endswith(_ABSENT)] or found
 
 
 def givers(ev: Evaluation, tree: Expr, scope: Scope, rows: Mapping[str, Any], depth: int = 0) -> Iterator[Label]:
@@ -86,8 +93,8 @@ def _of_quantity(ev: Evaluation, name: str, depth: int) -> Iterator[Label]:
     if record is not None and record in ev.facts.record_places:
         key = name.partition(".")[2]
         value = ev.facts.records[record].get(key.partition(".")[0])
-        said = "is absent" if value is None else f"is {brief(frozen(value))}"
-        yield Label(_key(ev.facts.record_places[record], key), f"{name} {said}")
+        said = _ABSENT if value is None else f" is {brief(frozen(value))}"
+        yield Label(_key(ev.facts.record_places[record], key), f"{name}{said}")
         return
     resolution = ev.resolutions.get(name)
     if resolution is not None and resolution.formula is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping as MappingOf
 from fractions import Fraction
 from pathlib import Path
@@ -60,6 +61,7 @@ class _Reader:
         self.values: dict[str, Given] = {}
         self.asked: dict[str, Node] = {}
         self.inline: dict[str, dict[str, Any]] = {}  # parts of records that the scenario itself gives
+        self.notes: list[str] = []
         self.content = hashlib.sha256()
         self.kinds = {kind.key: kind for kind in ruleset.kinds.values()}
         self.selectors = {kind.selector: kind for kind in ruleset.kinds.values()}
@@ -163,7 +165,11 @@ class _Reader:
             digest=self._digest(said),
             record_places=self.record_places,
             asked=self.asked,
-            notes=(*self.ruleset.announcements, *((_NO_SWEEP,) if self.raw.tree.get("sweep") is not None else ())),
+            notes=(
+                *self.ruleset.announcements,
+                *self.notes,
+                *((_NO_SWEEP,) if self.raw.tree.get("sweep") is not None else ()),
+            ),
         )
         expect, sweep = self.raw.tree.get("expect"), self.raw.tree.get("sweep")
         return Scenario(
@@ -195,7 +201,7 @@ class _Reader:
         path = find(value.text, self.raw.base, says["file"])
         self.asked[says["given"]] = value._replace(text=_shown(path), style='"')
         hints: tuple[str, ...] = ()
-        if says.get("hub") is True and not path.exists() and is_repository(value.text):
+        if says.get("hub") is True and is_repository(value.text) and not os.path.exists(path):  # noqa: PTH110
             self.asked[says["given"]] = value
             got = fetched(value.text, says["file"])
             path, hints = (path, (got,)) if isinstance(got, str) else (got, ())
@@ -252,7 +258,8 @@ class _Reader:
         parts = [key for name, (key, _) in self.given.items() if name in own]
         if parts and not kind.rest and not kind.reads and kind.selector == f"{kind.namespace}.name":
             message = f"{kind.key} is given, but not which {kind.name}"
-            hint = f"add its name: {kind.key}: {{name: {(self.ruleset.names(kind.name) or ['...'])[0]}, ...}}"
+            name = kind.default or next(iter(self.ruleset.names(kind.name)), "...")
+            hint = f"add its name: {kind.key}: {{name: {name}, ...}}"
             self.problems.append(problem("no-name", message, parts[0].place, hint))
 
     def _select_named(self, kind: Kind, key: Scalar, value: Node) -> None:
@@ -292,24 +299,23 @@ class _Reader:
                 hint = nearest(name, self.records[record])
                 self.problems.append(problem("missing-fact", message, place, hint))
             return
+        known: list[str] = []
         for name in self.ruleset.names(kind.name):
             listed = to_data(self.ruleset.tree(kind.name, name).get(field))
+            known += listed if isinstance(listed, list) else []
             if isinstance(listed, list) and value in listed:
                 self.selected[kind.name] = (name, place)
                 self.reasons[kind.name] = f"{fact} is {brief(value)}"
                 return
+        near = nearest(str(value), known)
         if kind.otherwise and isinstance(value, str) and value:
             self.selected[kind.name] = (kind.otherwise, place)
             self.reasons[kind.name] = f"{fact} is {brief(value)}, which no {kind.name} lists"
+            self.notes += [f"no {kind.name} lists {fact} {brief(value)}; {near}"] if near else []
             return
         if kind.may_lack:
             return
-        known = [
-            item
-            for name in self.ruleset.names(kind.name)
-            for item in to_data(self.ruleset.tree(kind.name, name).get(field)) or []
-        ]
-        hint = nearest(str(value), known) or f"there are: {', '.join(sorted(map(str, known)))}"
+        hint = near or f"there are: {', '.join(sorted(map(str, known)))}"
         message = f"no {kind.name} is for {fact} {brief(value)}"
         self.problems.append(problem("unknown-entry", message, place, hint))
 

@@ -9,6 +9,8 @@ from vramledger.evaluation.derivation import cite
 from vramledger.reports.blocks import Block, Lines, Table
 from vramledger.reports.describe import Described
 
+_MOST = 12
+
 
 def blocks(found: list[Described]) -> Iterator[Block]:
     """What was found, for people."""
@@ -24,7 +26,7 @@ def blocks(found: list[Described]) -> Iterator[Block]:
             for rule in one["rules"]:
                 yield Lines(list(_rule_lines(rule, one["what"] != "quantity")))
         for key in ("used by", "examples"):
-            yield Lines([f"{key}: {', '.join(one[key])}"] if one.get(key) else [])
+            yield Lines([f"{key}: {_some(one[key])}"] if one.get(key) else [])
 
 
 def _head(one: Described) -> Iterator[str]:
@@ -43,7 +45,13 @@ def _head(one: Described) -> Iterator[str]:
     if one.get("source"):
         yield f"source: {cite(one['source'])}"
     if one.get("entries"):
-        yield f"entries: {', '.join(one['entries'])}"
+        yield f"entries: {_some(one['entries'])}"
+
+
+def _some(names: list[str]) -> str:
+    """The first of many; --json gives all."""
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more
 
 
 def _type(one: Described) -> str:

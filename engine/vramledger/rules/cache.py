@@ -16,6 +16,7 @@ from vramledger.rules.tree import Mapping, decode
 from vramledger.rules.tree import encode as encode_tree
 
 VARIABLE = "VRAMLEDGER_CACHE"  # a folder, or `off`
+_ODD = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
 MOST_KEPT = 32
 
 
@@ -36,19 +37,35 @@ def _file(key: str) -> Path | None:
 
 def recall(key: str, files: list[File]) -> RuleSet | None:
     """The rule set of these very files, if it was checked before; anything odd about the cache counts as absent."""
+    try:
+        parts = _read(key, files)
+        if parts is None:
+            return None
+        documents, formulas = parts
+        reader = FormulaReader(formulas)
+        ruleset = RuleSet(key, reader)
+        ruleset.add(documents)
+    except _ODD:
+        return None
+    return None if ruleset.problems or reader.problems else ruleset
+
+
+def parts(key: str, files: list[File]) -> tuple[list[Document], dict[str, Any]] | None:
+    """The documents and the parsed formulas of files that were checked before, to be joined by others."""
+    try:
+        return _read(key, files)
+    except _ODD:
+        return None
+
+
+def _read(key: str, files: list[File]) -> tuple[list[Document], dict[str, Any]] | None:
     path = _file(key)
     if path is None:
         return None
-    try:
-        data = json.loads(path.read_bytes())
-        if data["files"] != [[file.path, file.user] for file in files]:
-            return None
-        reader = FormulaReader(data["formulas"])
-        ruleset = RuleSet(key, reader)
-        ruleset.add([_document(*row) for row in data["documents"]])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+    data = json.loads(path.read_bytes())
+    if data["files"] != [[file.path, file.user] for file in files]:
         return None
-    return None if ruleset.problems or reader.problems else ruleset
+    return [_document(*row) for row in data["documents"]], dict(data["formulas"])
 
 
 def remember(key: str, ruleset: RuleSet, files: list[File], documents: list[Document]) -> None:
@@ -71,7 +88,10 @@ def remember(key: str, ruleset: RuleSet, files: list[File], documents: list[Docu
     data = {
         "files": [[file.path, file.user] for file in files],
         "documents": rows,
-        "formulas": {text: _text(encode(tree)) for text, tree in ruleset.reader.read.items()},
+        "formulas": {
+            **ruleset.reader.known,
+            **{text: _text(encode(tree)) for text, tree in ruleset.reader.read.items()},
+        },
     }
     import tempfile
 

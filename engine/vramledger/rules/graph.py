@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vramledger.problems import Label, Place, Problem, problem
@@ -70,7 +71,11 @@ def cycles(ruleset: RuleSet, reader: Reader, entries: Iterable[Entry]) -> Iterat
     base = [rule_part(rule, reader) for rule in ruleset.rules]
     base += [part for table in ruleset.tables for fill in table.fills for part in fill_parts(table.name, fill, reader)]
     seen: set[frozenset[str]] = set()
-    for parts in _overlays(ruleset, reader, entries, base):
+    below = _below(base)
+    for own, laid in _overlays(ruleset, reader, entries, base):
+        if below is not None and not _closes(own, *below):
+            continue
+        parts = list(laid)
         if not _circular(parts):
             continue
         import networkx
@@ -87,9 +92,42 @@ def cycles(ruleset: RuleSet, reader: Reader, entries: Iterable[Entry]) -> Iterat
             yield _cycle(graph, networkx.find_cycle(inside, source=min(group)))
 
 
-def _overlays(ruleset: RuleSet, reader: Reader, entries: Iterable[Entry], base: list[Part]) -> Iterator[list[Part]]:
-    """The parts of the stages, and those with each entry's laid over them, as far as they are worth the work."""
-    yield base
+Below = tuple[dict[str, int], dict[str, int]]  # a bit for each node, the bits of all that it leans on
+
+
+def _below(base: list[Part]) -> Below | None:
+    """What each node leans on, near and far; None where that goes round in a circle."""
+    names = _leaning(base)
+    bits: dict[str, int] = {}
+    masks: dict[str, int] = {}
+    try:
+        for node in TopologicalSorter(names).static_order():
+            bits[node] = 1 << len(bits)
+            masks[node] = 0
+            for name in names.get(node, ()):
+                masks[node] |= bits[name] | masks[name]
+    except CycleError:
+        return None
+    return bits, masks
+
+
+def _closes(own: list[Part], bits: dict[str, int], masks: dict[str, int]) -> bool:
+    """Whether parts laid over others may close a circle: each must lead back to one of them."""
+    mine = _leaning(own)
+    short: dict[str, set[str]] = {}
+    for node, names in mine.items():
+        mask = 0
+        for name in names:
+            mask |= bits.get(name, 0) | masks.get(name, 0)
+        short[node] = {other for other in mine if other in names or mask & bits.get(other, 0)}
+    return _goes_round(short)
+
+
+def _overlays(
+    ruleset: RuleSet, reader: Reader, entries: Iterable[Entry], base: list[Part]
+) -> Iterator[tuple[list[Part], Iterable[Part]]]:
+    """The parts of the stages, and each entry's own with all as they are laid over them, as far as worth the work."""
+    yield [], base
     work = 0
     for entry in entries:
         rules = [*entry.rules, *field_rules(ruleset.kinds[entry.kind], entry)]
@@ -99,17 +137,25 @@ def _overlays(ruleset: RuleSet, reader: Reader, entries: Iterable[Entry], base: 
             beaten = {node_of(rule) for rule in rules if rule.overrides}
             replaced = tuple(table.name for table in entry.tables if table.overrides)
             kept = (p for p in base if p.node not in beaten and p.node.partition("[")[0] not in replaced)
-            yield [*kept, *own]
+            yield own, chain(kept, own)
             work += len(base) + len(own)
             if work > _MOST_PARTS:
                 return  # circles that are left are told when they are met
 
 
-def _circular(parts: Iterable[Part]) -> bool:
-    """Whether there is a cycle at all; the library that names it costs more to load than to ask this first."""
+def _leaning(parts: Iterable[Part]) -> dict[str, set[str]]:
     names: dict[str, set[str]] = {}
     for part in parts:
         names.setdefault(part.node, set()).update(part.names)
+    return names
+
+
+def _circular(parts: Iterable[Part]) -> bool:
+    """Whether there is a cycle at all; the library that names it costs more to load than to ask this first."""
+    return _goes_round(_leaning(parts))
+
+
+def _goes_round(names: dict[str, set[str]]) -> bool:
     try:
         TopologicalSorter(names).prepare()
     except CycleError:
@@ -118,11 +164,11 @@ def _circular(parts: Iterable[Part]) -> bool:
 
 
 def _cycle(graph: Any, found: list[tuple[str, str]]) -> Problem:
-    chain = " -> ".join([found[0][0], *(end for _, end in found)])
+    shown = " -> ".join([found[0][0], *(end for _, end in found)])
     labels = [
         Label(graph.nodes[start].get("place") or Place(start), f"{start} needs {end}") for start, end, *_ in found
     ]
-    return problem("cycle", f"rules need each other: {chain}", labels[0].place, also=labels)
+    return problem("cycle", f"rules need each other: {shown}", labels[0].place, also=labels)
 
 
 def later_stages(ruleset: RuleSet, reader: Reader) -> Iterator[Problem]:

@@ -33,6 +33,7 @@ from vramledger.rules.tree import Mapping, Scalar, size
 RESERVED = ("stage", "kind")
 MOST_BYTES = 16_000_000
 _MOST_EXTENDED = 30
+_MOST_NAMED = 12
 _MOST_INHERITED = 300_000
 NOT_SPECS = ("scenarios", "measurements", "templates")
 
@@ -171,9 +172,12 @@ class RuleSet:
     def near(self, kind: str, name: str) -> str:
         """A did-you-mean hint among a kind's entries, or the list of them."""
         known = [*self.names(kind), *self.aliases(kind)]
-        return nearest(name.lower(), known) or (
-            f"there are: {', '.join(known[:12])}" if known else f"there is no {kind}"
-        )
+        near = nearest(name.lower(), known)
+        if near or not known:
+            return near or f"there is no {kind}"
+        if len(known) > _MOST_NAMED:
+            return f"there are {len(self.names(kind))}: vramledger list {kind} names them"
+        return f"there are: {', '.join(known)}"
 
     def add(self, documents: Iterable[Document]) -> None:
         """Takes documents in: kinds first, then stages, then the index of entries."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from vramledger.problems import Problem, Problems
 from vramledger.rules import cache
 from vramledger.rules.formulas import FormulaReader
-from vramledger.rules.load import Document, File, RuleSet, digest, gather
+from vramledger.rules.load import RESERVED, Document, File, RuleSet, digest, gather
 
 
 def open_rules(specs: Iterable[str | Path] = ()) -> RuleSet:
@@ -16,6 +17,10 @@ def open_rules(specs: Iterable[str | Path] = ()) -> RuleSet:
     files, problems = gather(specs)
     if problems:
         raise Problems(problems)
+    return _opened(files)
+
+
+def _opened(files: list[File]) -> RuleSet:
     key = digest(files)
     remembered = cache.recall(key, files)
     if remembered is not None:
@@ -35,11 +40,36 @@ def load(files: list[File], key: str) -> tuple[list[Document], RuleSet, list[Pro
     from vramledger.rules.documents import read_documents
     from vramledger.rules.schema import check_shapes
 
-    documents, problems = read_documents(files)
-    faults = check_shapes(documents)
+    bundled, formulas = _bundled(files)
+    own, problems = read_documents([file for file in files if file.user] if bundled else files)
+    documents = [*bundled, *own]
+    faults = check_shapes(documents, known=len(bundled))
     problems += faults
     shapeless = {label.place.path for found in faults for label in found.labels}
-    reader = FormulaReader()
+    reader = FormulaReader(formulas)
     ruleset = RuleSet(key, reader)
     ruleset.add(document for document in documents if document.path not in shapeless)
-    return documents, ruleset, [*problems, *check_rules(ruleset, whole=not problems)]
+    apart = all(map(_stands_apart, own))
+    sound = {document.path for document in bundled} if apart else set()
+    return documents, ruleset, [*problems, *check_rules(ruleset, whole=not problems, sound=sound)]
+
+
+def _stands_apart(document: Document) -> bool:
+    """Whether a document adds an entry and changes nothing for those that are there."""
+    return document.head not in RESERVED and document.tree().get("overrides") is None
+
+
+def _bundled(files: list[File]) -> tuple[list[Document], dict[str, Any]]:
+    """What is bundled as it was checked before, for the user's files to join; nothing where it stands alone."""
+    bundled = [file for file in files if not file.user]
+    if len(bundled) == len(files):
+        return [], {}
+    key = digest(bundled)
+    found = cache.parts(key, bundled)
+    if found is None:
+        try:
+            _opened(bundled)
+        except Problems:
+            return [], {}  # its faults are told with those of all files
+        found = cache.parts(key, bundled)
+    return found or ([], {})
