@@ -49,7 +49,7 @@ def compared(ruleset: RuleSet, record: dict[str, Any], base: Path, spec: str) ->
         yield Comparison(record["id"], kind, truth, None, f"the import {spec} says nothing of {kind}")
         return
     try:
-        ledger = evaluate_with(ruleset, imported(ruleset, spec, record), base=base)
+        ledger = evaluate_with(ruleset, imported(ruleset, spec, _placed(record, base)), base=base)
         yield Comparison(record["id"], kind, truth, *_figure([ledger[name] for name in names]))
         for path, name in says.get("answer_parts", {}).get(kind, {}).items():
             part: Any = record.get("breakdown", {})
@@ -59,6 +59,17 @@ def compared(ruleset: RuleSet, record: dict[str, Any], base: Path, spec: str) ->
                 yield Comparison(f"{record['id']} {path}", f"{kind} {path}", part, *_figure([ledger[name]]))
     except Problems as faults:
         yield Comparison(record["id"], kind, truth, None, str(faults.problems[0].message))
+
+
+def _placed(record: dict[str, Any], base: Path) -> dict[str, Any]:
+    """The record with the files that its settings name, in the folder itself where they are not below it."""
+    settings = {
+        name: str((base / Path(value).name).absolute())
+        if isinstance(value, str) and value.endswith(".json") and not (base / value).is_file()
+        else value
+        for name, value in record.get("settings", {}).items()
+    }
+    return {**record, "settings": settings}
 
 
 def _figure(values: list[Any]) -> tuple[int | None, str]:
@@ -97,7 +108,6 @@ def main() -> int:
     asked = parser.parse_args()
     ruleset = open_rules(asked.specs)
     base = asked.configs or asked.file.parent
-    base = base.parent if base.name == "configs" else base
     try:
         found = [
             one for record in records(asked.file, asked.kind) for one in compared(ruleset, record, base, asked.spec)

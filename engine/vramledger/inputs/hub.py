@@ -1,4 +1,4 @@
-"""Files of repositories on the Hugging Face hub, through huggingface_hub: its cache, its settings, its offline mode."""
+"""Files of repositories on the Hugging Face hub, through huggingface_hub and its settings; its cache comes first."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 
 EXTRA = "vramledger[hub]"
 _ID = re.compile(r"([\w.-]{1,96}/[\w.-]{1,96})(?:@([\w./-]{1,200}))?")
+_FILES = (".json", ".yaml", ".yml")
 
 
 def is_repository(given: str) -> bool:
-    """Whether a text could be the id of a repository, such as OWNER/NAME or OWNER/NAME@REVISION."""
-    return _ID.fullmatch(given) is not None
+    """Whether a text could be the id of a repository, OWNER/NAME or OWNER/NAME@REVISION, and is no file's name."""
+    return _ID.fullmatch(given) is not None and not given.startswith(".") and not given.endswith(_FILES)
 
 
 def fetched(given: str, name: str) -> Path | str:
@@ -19,12 +20,13 @@ def fetched(given: str, name: str) -> Path | str:
     found = _ID.fullmatch(given)
     assert found is not None
     try:
-        from huggingface_hub import hf_hub_download
+        from huggingface_hub import hf_hub_download, try_to_load_from_cache
         from huggingface_hub.errors import HfHubHTTPError
     except ImportError:
         return f"pip install '{EXTRA}' reads it from the Hugging Face hub"
     try:
-        return Path(hf_hub_download(found[1], name, revision=found[2]))
+        kept = try_to_load_from_cache(found[1], name, revision=found[2])
+        return Path(kept if isinstance(kept, str) else hf_hub_download(found[1], name, revision=found[2]))
     except (OSError, ValueError, HfHubHTTPError) as fault:  # its own errors are among these
         said = str(fault).strip().splitlines()
         return f"the Hugging Face hub gives no {name} of {given}: {said[0][:200] if said else type(fault).__name__}"
