@@ -59,7 +59,9 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     assert "pip install 'vramledger[hub]'" in err
 
 
-@pytest.mark.parametrize("text", ["llama", "./a", "../a", "/a/b", "a/b/c", "a b/c", "", "configs/llama.json", "runs/a.yaml"])
+@pytest.mark.parametrize(
+    "text", ["llama", "./a", "../a", "/a/b", "a/b/c", "a b/c", "", "configs/llama.json", "runs/a.yaml"]
+)
 def test_other_texts_are_paths(text: str) -> None:
     assert not is_repository(text)
     assert is_repository("meta-llama/Llama-3.1-8B@main")
