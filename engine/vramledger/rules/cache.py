@@ -81,7 +81,8 @@ def remember(key: str, ruleset: RuleSet, files: list[File], documents: list[Docu
             list(found.aliases),
             found.user,
             list(found.place),
-            _text(encode_tree(found.tree())),
+            list(found.keys),
+            found.encoded or _text(encode_tree(found.tree())),
         ]
         for found in documents
     ]
@@ -117,8 +118,10 @@ def _text(data: Any) -> str:
     return json.dumps(data, separators=(",", ":"))
 
 
-def _document(path: str, head: str, name: str, aliases: list[str], user: bool, place: list[Any], tree: str) -> Document:
-    return Document(path, head, name, tuple(aliases), user, Place(*place), _once(tree, path))
+def _document(
+    path: str, head: str, name: str, aliases: list[str], user: bool, place: list[Any], keys: list[str], tree: str
+) -> Document:
+    return Document(path, head, name, tuple(aliases), user, Place(*place), tuple(keys), _once(tree, path), tree)
 
 
 def _once(tree: str, path: str) -> Callable[[], Mapping]:

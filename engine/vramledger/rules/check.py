@@ -40,7 +40,12 @@ def check_rules(ruleset: RuleSet, whole: bool = True, sound: Container[str] = ()
 
 
 def _faults(ruleset: RuleSet, sound: Container[str]) -> Iterator[Problem]:
-    entries = [ruleset.entry(kind, name) for kind in ruleset.kinds for name in ruleset.names(kind)]
+    entries = [
+        ruleset.entry(kind, name)
+        for kind in ruleset.kinds
+        for name in ruleset.names(kind)
+        if ruleset.place(kind, name).path not in sound or _declares(ruleset, kind, name)
+    ]
     yield from (*ruleset.problems, *ruleset.reader.problems)
     world = World(ruleset, entries)
     for rule in (rule for rule in world.rules if rule.place.path not in sound):
@@ -61,6 +66,12 @@ def _faults(ruleset: RuleSet, sound: Container[str]) -> Iterator[Problem]:
     yield from _check_kinds(ruleset)
     yield from _conflicts(world)
     yield from cycles(ruleset, Reader(world), [entry for entry in entries if entry.place.path not in sound])
+
+
+def _declares(ruleset: RuleSet, kind: str, name: str) -> bool:
+    """Whether an entry brings names that formulas elsewhere may use."""
+    blocks = (block.name for block in ruleset.kinds[kind].blocks.values() if block.fields)
+    return not {"facts", "rules", "tables", *blocks}.isdisjoint(ruleset.keys(kind, name))
 
 
 def _check_rule(world: World, rule: Rule) -> Iterator[Problem]:

@@ -59,4 +59,5 @@ def document(tree: Node, file: File) -> Document | Problem:
         node = tree.get(field)
         if isinstance(node, Sequence):
             listed += [item.text for item in node.items if isinstance(item, Scalar)]
-    return Document(file.path, key.text, value.text, tuple(listed), file.user, value.place, lambda: tree)
+    keys = tuple(key.text for key, _ in tree.items)
+    return Document(file.path, key.text, value.text, tuple(listed), file.user, value.place, keys, lambda: tree)

@@ -55,7 +55,9 @@ class Document(NamedTuple):
     aliases: tuple[str, ...]
     user: bool
     place: Place
+    keys: tuple[str, ...]  # at its top
     tree: Callable[[], Mapping]
+    encoded: str = ""  # the tree as the cache keeps it, where it came from there
 
 
 class RuleSet:
@@ -102,6 +104,10 @@ class RuleSet:
 
     def place(self, kind: str, name: str) -> Place:
         return self._documents[kind][name].place
+
+    def keys(self, kind: str, name: str) -> tuple[str, ...]:
+        """The keys at the top of an entry's own document."""
+        return self._documents[kind][name].keys
 
     def tree(self, kind: str, name: str) -> Mapping:
         """The entry's tree with what it extends merged in."""

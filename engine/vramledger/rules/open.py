@@ -10,8 +10,10 @@ from typing import Any
 
 from vramledger.problems import Problem, Problems
 from vramledger.rules import cache
+from vramledger.rules.build import pairs
 from vramledger.rules.formulas import FormulaReader
 from vramledger.rules.load import RESERVED, Document, File, RuleSet, digest, gather
+from vramledger.rules.tree import Scalar
 
 
 def open_rules(specs: Iterable[str | Path] = ()) -> RuleSet:
@@ -50,6 +52,11 @@ def _opened(files: list[File]) -> RuleSet:
 
 def load(files: list[File], key: str) -> tuple[list[Document], RuleSet, list[Problem]]:
     """Files to a rule set and everything that is wrong with them."""
+    with _collector_at_rest():
+        return _loaded(files, key)
+
+
+def _loaded(files: list[File], key: str) -> tuple[list[Document], RuleSet, list[Problem]]:
     # what checking needs is imported here: a remembered rule set starts without it
     from vramledger.rules.check import check_rules
     from vramledger.rules.documents import read_documents
@@ -64,14 +71,21 @@ def load(files: list[File], key: str) -> tuple[list[Document], RuleSet, list[Pro
     reader = FormulaReader(formulas)
     ruleset = RuleSet(key, reader)
     ruleset.add(document for document in documents if document.path not in shapeless)
-    apart = all(map(_stands_apart, own))
+    taken = {name for document in bundled if document.head in RESERVED for name in _given(document)}
+    apart = not any(document.tree().get("overrides") or taken.intersection(_given(document)) for document in own)
     sound = {document.path for document in bundled} if apart else set()
     return documents, ruleset, [*problems, *check_rules(ruleset, whole=not problems, sound=sound)]
 
 
-def _stands_apart(document: Document) -> bool:
-    """Whether a document adds an entry and changes nothing for those that are there."""
-    return document.head not in RESERVED and document.tree().get("overrides") is None
+def _given(document: Document) -> Iterator[str]:
+    """The names that a stage or a kind gives; what shares none with the bundled ones changes nothing that they say."""
+    tree = document.tree()
+    if document.head == "kind":
+        space = tree.get("namespace")
+        prefix = space.text if isinstance(space, Scalar) else document.name
+        yield from (document.name, *(f"{prefix}.{field.text}" for field, _ in pairs(tree.get("fields"))))
+    for block in ("rules", "tables", "facts") if document.head == "stage" else ():
+        yield from (name.text for name, _ in pairs(tree.get(block)))
 
 
 def _bundled(files: list[File]) -> tuple[list[Document], dict[str, Any]]:
