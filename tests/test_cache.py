@@ -30,7 +30,7 @@ def states(ruleset):
 
 def test_the_same_files_are_read_from_memory(place, specs, monkeypatch):
     first = open_rules([specs])
-    assert len(list(place.glob("*.json"))) == 1
+    assert len(list(place.glob("*.json"))) == 2  # what is bundled, and that with ours
     monkeypatch.setattr("vramledger.rules.open.load", lambda *_: pytest.fail("read again"))
     second = open_rules([specs])
     assert (states(second), second.digest) == (states(first), first.digest)
@@ -41,23 +41,25 @@ def test_a_change_of_one_letter_is_seen(place, specs):
     open_rules([specs])
     (specs / "ours.yaml").write_text(OPTIMIZER.replace("  m: {}", "  v: {}"), encoding="utf-8")
     assert states(open_rules([specs])) == ["v"]
-    assert len(list(place.glob("*.json"))) == 2
+    assert len(list(place.glob("*.json"))) == 3
 
 
 @pytest.mark.parametrize("odd", ["", "{", "[]", "null", '{"files": 3}', "\x00", "{}"])
 def test_an_odd_memory_counts_as_absent(place, specs, odd):
     open_rules([specs])
-    (file,) = place.glob("*.json")
-    file.write_text(odd, encoding="utf-8")
+    files = list(place.glob("*.json"))
+    for file in files:
+        file.write_text(odd, encoding="utf-8")
     assert states(open_rules([specs])) == ["m"]
-    assert json.loads(file.read_text(encoding="utf-8"))["files"]
+    assert all(json.loads(file.read_text(encoding="utf-8"))["files"] for file in files)
 
 
 def test_faulty_rules_are_not_remembered(place, specs):
     (specs / "ours.yaml").write_text("optimizer: ours\nstates: 3\n", encoding="utf-8")
-    with pytest.raises(Exception, match="wrong-shape"):
-        open_rules([specs])
-    assert not place.exists()
+    for _ in range(2):
+        with pytest.raises(Exception, match="wrong-shape"):
+            open_rules([specs])
+    assert len(list(place.glob("*.json"))) == 1  # what is bundled
 
 
 def test_a_place_that_cannot_be_written_is_no_fault(tmp_path, specs, monkeypatch):
@@ -65,6 +67,18 @@ def test_a_place_that_cannot_be_written_is_no_fault(tmp_path, specs, monkeypatch
     blocked.write_text("", encoding="utf-8")
     monkeypatch.setenv(cache.VARIABLE, str(blocked))
     assert states(open_rules([specs])) == ["m"]
+
+
+def test_what_a_users_files_join_is_as_if_it_were_read_with_them(place, specs, monkeypatch):
+    joined = open_rules([specs])
+    monkeypatch.setenv(cache.VARIABLE, "off")
+    alone = open_rules([specs])
+    for kind in alone.kinds:
+        assert joined.names(kind) == alone.names(kind)
+        assert joined.aliases(kind) == alone.aliases(kind)
+    assert joined.stages == alone.stages
+    assert [rule.name for rule in joined.rules] == [rule.name for rule in alone.rules]
+    assert [table.name for table in joined.tables] == [table.name for table in alone.tables]
 
 
 def test_only_the_latest_are_kept(place, specs, monkeypatch):

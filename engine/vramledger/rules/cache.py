@@ -52,10 +52,14 @@ def recall(key: str, files: list[File]) -> RuleSet | None:
 
 def parts(key: str, files: list[File]) -> tuple[list[Document], dict[str, Any]] | None:
     """The documents and the parsed formulas of files that were checked before, to be joined by others."""
+    path = _file(key)
     try:
-        return _read(key, files)
+        found = _read(key, files)
+        if path is not None and found is not None:
+            os.utime(path)  # it is of use, and kept
     except _ODD:
         return None
+    return found
 
 
 def _read(key: str, files: list[File]) -> tuple[list[Document], dict[str, Any]] | None:
