@@ -186,7 +186,7 @@ class Weaver:
             yield from (Link(kind.selector, fact, CHOSEN, "", kind.place, origin) for fact in facts)
             given = [(declared.name, declared.place) for declared in kind.fields.values()]
             given += [(block.table, kind.place) for block in kind.blocks.values() if block.table]
-            filled = {kind.rest, *(block.record for block in kind.blocks.values())} - {""}
+            filled = {kind.rest, *(name for b in kind.blocks.values() for name in (b.record, b.around))} - {""}
             given += [(name, kind.place) for name in records if self.record(name) in filled]
             yield from (Link(node, kind.selector, CHOSEN, "", place, origin) for node, place in given)
         for rule in self.world.rules:
@@ -206,8 +206,10 @@ class Weaver:
             if "given" not in made.fields:
                 continue  # it maps records, which no scenario names
             given, into = made.fields["given"].text, made.fields["into"].text
+            blocks = (block for one in self.ruleset.kinds.values() for block in one.blocks.values())
+            filled = {into, *(block.around for block in blocks if block.record == into)}
             for field in records:
-                if self.record(field) == into:
+                if self.record(field) in filled:
                     yield Link(field, given, READ, "", made.place, f"{kind.name} {name}")
 
     def layer(self, origin: str) -> int:
