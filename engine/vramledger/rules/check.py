@@ -56,7 +56,8 @@ def _faults(ruleset: RuleSet, sound: Container[str]) -> Iterator[Problem]:
         yield from _check_fill(world, name, fill)
     for notice in (notice for notice in world.notices if notice.place.path not in sound):
         yield from _check_notice(world, notice)
-    for declared in world.declarations.values():
+    of_entries = [declared for entry in entries for declared in entry.declarations]
+    for declared in {id(one): one for one in (*world.declarations.values(), *of_entries)}.values():
         if declared.default is not None and declared.place.path not in sound:
             yield from _expect(world, declared.default, declared.scope, {}, declared.type)
     for declared, first in world.clashes:

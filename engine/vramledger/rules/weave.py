@@ -124,6 +124,9 @@ class Weaver:
                 yield from self.of_default(f"{made.name}[{column}]", declared, declared.scope)
         for name, declared in self.world.declarations.items():
             yield from self.of_default(name, declared, declared.scope)
+        for declared in (declared for entry in self.world.entries for declared in entry.declarations):
+            if declared is not self.world.declarations[declared.name]:  # several entries declare a name of their own
+                yield from self.of_default(declared.name, declared, declared.scope)
         for kind in self.kinds:
             yield from self._of_kind(kind)
 
