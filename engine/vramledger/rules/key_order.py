@@ -12,7 +12,7 @@ ORDER = {
     "row": "name says ... source assumed reason silence",
     "declaration": "says type unit entry one_of integer minimum below optional default missing ... "
     "source assumed reason silence",
-    "block": "says ... table each when record fields",
+    "block": "says ... table each when record unfolds around fields",
     "warning": "when says ... source assumed reason silence",
     "example": "says given expect tolerance ...",
     "source": "title url section ...",
