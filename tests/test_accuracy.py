@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import accuracy
+from vramledger.api import evaluate_with
 from vramledger.inputs.imports import imported
 from vramledger.problems import Problems
 from vramledger.rules.open import open_rules
@@ -79,3 +81,18 @@ def test_the_script_counts_what_it_cannot_express_as_a_miss(
     assert run(monkeypatch, str(path)) == 2
     assert run(monkeypatch, str(tmp_path / "nowhere.jsonl")) == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("written", "given"),
+    [
+        ("torch.RMSprop(centered+momentum)", {"optimizer.centered": True, "optimizer.momentum": 1}),
+        ("sgd(momentum=9e-1)", {"optimizer.momentum": Fraction(9, 10)}),
+        ("galore(rank=1e+2, std)", {"optimizer.rank": 100, "optimizer.proj_type": "std"}),
+        ("torch.AdamW(fused)", {"optimizer.implementation": "fused"}),
+    ],
+)
+def test_a_name_takes_arguments(written: str, given: dict[str, Any]) -> None:
+    model = {"tensors": [{"name": "w", "shape": [64, 64]}]}
+    ledger = evaluate_with(RULES, {"model": model, "optimizer": written})
+    assert {name: ledger[name] for name in given} == given

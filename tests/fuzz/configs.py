@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runner  # first, so that all else is watched
+from answer import ask, forget
 
 from vramledger.api import evaluate_with
 from vramledger.problems import Problems
@@ -17,16 +18,10 @@ def one(content: bytes) -> None:
     FILE.write_bytes(content)
     for task in TASKS:
         try:
-            ledger = evaluate_with(RULES, {"model": {"huggingface": str(FILE)}, **task})
-            ledger["total.bytes"]
-            str(ledger.derivation("total.bytes"))
-            assert isinstance(ledger.components, dict)
-            assert isinstance(ledger.warnings, list)
+            ask(evaluate_with(RULES, {"model": {"huggingface": str(FILE)}, **task}))
         except Problems as faults:
             str(faults)
-    if len(RULES.plans) > 200:
-        RULES.plans.clear()
-        RULES.programs.clear()
+    forget(RULES)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def chosen(ruleset: RuleSet, kind: Kind, written: Scalar) -> Chosen | list[Probl
     known = parameters(ruleset, kind, entry)
     facts: list[tuple[str, Scalar]] = []
     faults = []
-    for argument in filter(None, (part.strip() for part in re.split(r"[,+]", call[2]))):
+    for argument in filter(None, (part.strip() for part in re.split(r",|(?<![\d.][eE])\+", call[2]))):
         meant = _meaning(argument, known)
         if meant is None:
             message = f"{kind.name} {entry} has no parameter {argument}"

@@ -275,7 +275,7 @@ class Builder:
             rest=text_of(tree.get("rest")),
             reads=text_of(tree.get("reads")) == "true",
             missing=text_of(tree.get("missing")),
-            listed=tuple(to_data(tree.get("listed")) or ()) if tree.get("listed") is not None else (),
+            listed=tuple(to_data(tree.get("listed")) or ()),
         )
 
     def entry(self, kind: Kind, name: str, tree: Mapping, extends: tuple[str, ...]) -> Entry:
