@@ -161,14 +161,8 @@ CONFIGS = {
 }
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return str(tmp_path_factory.mktemp("cache"))
-
-
 @pytest.fixture(autouse=True)
-def _in_the_folder(monkeypatch, cache):
-    monkeypatch.setenv("VRAMLEDGER_CACHE", cache)
+def _in_the_folder(monkeypatch):
     monkeypatch.chdir(FILES)
 
 

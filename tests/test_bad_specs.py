@@ -144,8 +144,7 @@ MADE = {
 
 
 @pytest.fixture(autouse=True)
-def _in_the_folder(monkeypatch, tmp_path):
-    monkeypatch.setenv("VRAMLEDGER_CACHE", str(tmp_path))
+def _in_the_folder(monkeypatch):
     monkeypatch.chdir(FILES)
 
 

@@ -15,8 +15,7 @@ GOOD = "model: llama-3-8b\nbatch: {size: SIZE}\n"
 
 
 @pytest.fixture(autouse=True)
-def _place(monkeypatch, tmp_path, tmp_path_factory):
-    monkeypatch.setenv("VRAMLEDGER_CACHE", str(tmp_path_factory.mktemp("cache")))
+def _place(monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.chdir(tmp_path)
 

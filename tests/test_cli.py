@@ -34,14 +34,8 @@ def environment(seed="0"):
     return {**os.environ, "PYTHONPATH": str(ROOT / "engine"), "PYTHONHASHSEED": seed}
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return str(tmp_path_factory.mktemp("cache"))
-
-
 @pytest.fixture(autouse=True)
-def _cache(monkeypatch, cache):
-    monkeypatch.setenv("VRAMLEDGER_CACHE", cache)
+def _plain(monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("NO_COLOR", "1")
 

@@ -23,8 +23,7 @@ def names_of(first, second):
 
 
 @pytest.fixture(autouse=True)
-def _quiet(monkeypatch, tmp_path_factory):
-    monkeypatch.setenv("VRAMLEDGER_CACHE", str(tmp_path_factory.mktemp("cache")))
+def _quiet(monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
 
 

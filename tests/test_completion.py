@@ -124,7 +124,7 @@ def test_quantities_and_kinds(complete, rules):
     assert complete("vramledger explain llama-3-8b optimizer.b") == ["optimizer.bytes"]
     assert {*complete("vramledger explain llama-3-8b ")} == {*base_declarations(rules)}
     assert complete("vramledger explain llama-3-8b optimizer.bytes ") == []
-    assert complete("vramledger show adalo") == ["adalomo"]
+    assert complete("vramledger show adalom") == ["adalomo"]
     assert complete("vramledger list opt") == ["optimizer"]
     assert complete("vramledger completion ") == ["bash", "zsh", "fish"]
 

@@ -196,11 +196,6 @@ def folder(base: Path, *texts: str, names: tuple[str, ...] = ()) -> Path:
     return base
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VRAMLEDGER_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
 @pytest.fixture
 def specs(tmp_path: Path) -> list[Path]:
     return [folder(tmp_path / "specs", *FOLDER.values(), names=tuple(FOLDER))]

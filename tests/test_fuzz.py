@@ -38,13 +38,6 @@ BUNDLED = gather([])[0]
 SCENARIOS = sorted((SPECS / "scenarios").glob("*.yaml"))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VRAMLEDGER_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 def exercise(ledger: Ledger) -> None:
     """Everything that a user asks of a ledger; a fault of theirs is Problems."""
     for ask in (

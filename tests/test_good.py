@@ -31,16 +31,6 @@ BYTES = {
 }
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return str(tmp_path_factory.mktemp("cache"))
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch, cache):
-    monkeypatch.setenv("VRAMLEDGER_CACHE", cache)
-
-
 def failed(results):
     """The checks that do not hold, and the problems, as text; and how many checks there are."""
     results = list(results)

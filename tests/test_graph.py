@@ -185,7 +185,6 @@ DECLARED = {  # the same without entries
 @pytest.fixture(scope="module", autouse=True)
 def _cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VRAMLEDGER_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("COLUMNS", "120")
         patch.setenv("NO_COLOR", "1")
         yield

@@ -14,11 +14,6 @@ from vramledger.rules.open import open_rules
 COVERED = "assumed: true\nreason: It is a test.\n"
 
 
-@pytest.fixture(autouse=True)
-def _cache(monkeypatch, tmp_path_factory):
-    monkeypatch.setenv("VRAMLEDGER_CACHE", str(tmp_path_factory.mktemp("cache")))
-
-
 @pytest.fixture
 def findings(tmp_path, monkeypatch):
     """The findings of texts, each a spec file beside the bundled ones, as `line:column: code: message`."""

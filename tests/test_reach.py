@@ -43,8 +43,7 @@ examples:
 
 
 @pytest.fixture(autouse=True)
-def _place(monkeypatch, tmp_path, tmp_path_factory):
-    monkeypatch.setenv("VRAMLEDGER_CACHE", str(tmp_path_factory.mktemp("cache")))
+def _place(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 

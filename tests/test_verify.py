@@ -25,8 +25,7 @@ rules:
 
 
 @pytest.fixture(autouse=True)
-def _place(monkeypatch, tmp_path, tmp_path_factory):
-    monkeypatch.setenv("VRAMLEDGER_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+def _place(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from collections.abc import Mapping as MappingOf
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from vramledger.evaluation.brief import brief, frozen
 from vramledger.evaluation.facts import Facts, Given
-from vramledger.inputs.files import find, read_json
-from vramledger.inputs.hub import fetched, is_repository
 from vramledger.inputs.named import Chosen, chosen
 from vramledger.inputs.raw import Raw, tree_of
+from vramledger.inputs.records import Noted, Records, inside
 from vramledger.inputs.typed import typed
 from vramledger.problems import MOST, Label, Place, Problem, Problems, nearest, problem
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Kind
 from vramledger.rules.overlay import Program, base_declarations, compose
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, encode, to_data
-from vramledger.rules.unfold import unfold
 
 _NO_SWEEP = "the scenario's sweep is not run here; this is the answer to the scenario itself"
 ABOUT = ("says", "source", "sweep", "expect", "examples")
@@ -53,16 +48,14 @@ class _Reader:
         self.ruleset = ruleset
         self.raw = raw
         self.problems: list[Problem] = []
-        self.given: dict[str, tuple[Scalar, Node]] = {}
+        self.given: Noted = {}
         self.selected: dict[str, tuple[str, Place]] = {}
         self.reasons: dict[str, str] = {}
-        self.records: dict[str, dict[str, Any]] = {}
-        self.record_places: dict[str, Place] = {}
+        self.records = Records(ruleset, raw.base)
         self.values: dict[str, Given] = {}
         self.asked: dict[str, Node] = {}
         self.inline: dict[str, dict[str, Any]] = {}  # parts of records that the scenario itself gives
         self.notes: list[str] = []
-        self.content = hashlib.sha256()
         self.kinds = {kind.key: kind for kind in ruleset.kinds.values()}
         self.selectors = {kind.selector: kind for kind in ruleset.kinds.values()}
         self.declarations = base_declarations(ruleset)
@@ -132,10 +125,10 @@ class _Reader:
     # --- what it means ---------------------------------------------------------------------------
 
     def finish(self) -> Scenario:
-        said = {name: _without_places(encode(value)) for name, (_, value) in sorted(self.given.items())}
-        self.asked = {name: value for name, (_, value) in self.given.items()}
-        self._read_files()
-        self._take_inner()
+        written = self.given
+        self.given = self.records.read(written)
+        self.asked = {**{name: value for name, (_, value) in written.items()}, **self.records.asked}
+        self.problems += self.records.problems
         self._select()
         order = list(self.ruleset.kinds)
         selection = tuple(
@@ -153,17 +146,16 @@ class _Reader:
             self.values[self.ruleset.kinds[kind].selector] = Given(name, place, varies=False, why=why)
         if self.problems:
             raise Problems(self.problems)
-        self.content.update(repr(self.inline).encode() if self.inline else b"")
-        for name, data in self.inline.items():
-            self.records[name] = {**self.records.get(name, {}), **data}
+        self.records.lay(self.inline)
+        said = {name: _without_places(encode(value)) for name, (_, value) in sorted(written.items())}
         facts = Facts(
             values=self.values,
-            records=self.records,
+            records=self.records.data,
             selection=selection,
             origin=self.raw.origin,
-            records_digest=self.content.hexdigest() if self.records else "",
-            digest=self._digest(said),
-            record_places=self.record_places,
+            records_digest=self.records.digest() if self.records.data else "",
+            digest=self.records.digest(json.dumps(said, sort_keys=True)),
+            record_places=self.records.places,
             asked=self.asked,
             notes=(
                 *self.ruleset.announcements,
@@ -178,64 +170,6 @@ class _Reader:
             expect if isinstance(expect, Mapping) else None,
             sweep if isinstance(sweep, Mapping) else None,
         )
-
-    def _digest(self, said: dict[str, Any]) -> str:
-        self.content.update(json.dumps(said, sort_keys=True).encode())
-        return self.content.hexdigest()
-
-    def _read_files(self) -> None:
-        for kind in self.ruleset.kinds.values():
-            if kind.reads:
-                for entry in self.ruleset.names(kind.name):
-                    self._read_file(kind, entry)
-
-    def _read_file(self, kind: Kind, entry: str) -> None:
-        says = to_data(self.ruleset.tree(kind.name, entry))
-        noted = self.given.pop(says.get("given"), None)
-        if noted is None:
-            return
-        key, value = noted
-        if not isinstance(value, Scalar) or value.null:
-            self.problems.append(problem("type-clash", f"{key.text} names a file or folder", key.place))
-            return
-        path = find(value.text, self.raw.base, says["file"])
-        self.asked[says["given"]] = value._replace(text=_shown(path), style='"')
-        hints: tuple[str, ...] = ()
-        if says.get("hub") is True and is_repository(value.text) and not os.path.exists(path):  # noqa: PTH110
-            self.asked[says["given"]] = value
-            got = fetched(value.text, says["file"])
-            path, hints = (path, (got,)) if isinstance(got, str) else (got, ())
-        data, content, fault = read_json(path)
-        if fault is not None:
-            also = (*fault.labels, Label(value.place, "named here"))
-            self.problems.append(fault._replace(labels=also, hints=(*fault.hints, *hints)))
-            return
-        self.content.update(content)
-        for record, fields in self._unfolded(says["into"], data).items():
-            self.records[record] = fields
-            self.record_places[record] = Place(_shown(path), 1, 1)
-
-    def _take_inner(self) -> None:
-        """Takes fields that the scenario gives of a record as one, where one of them holds a record itself."""
-        for kind in self.ruleset.kinds.values():
-            block = next((block for block in kind.blocks.values() if block.around and block.record == kind.rest), None)
-            if block is None:
-                continue
-            given = {name: noted for name, noted in self.given.items() if name.startswith(f"{block.record}.")}
-            if not any(isinstance(value, Mapping) for _, value in given.values()):
-                continue
-            own = {name.partition(".")[2]: frozen(to_data(value)) for name, (_, value) in given.items()}
-            whole = {**self.records.get(block.around, {}), **own}
-            self.given = {name: noted for name, noted in self.given.items() if name not in given}
-            for record, fields in unfold(block, whole).items():
-                self.records[record] = fields
-                self.record_places[record] = next(iter(given.values()))[0].place
-            self.content.update(repr(sorted(own)).encode() + repr(own).encode())
-
-    def _unfolded(self, record: str, data: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        blocks = (block for kind in self.ruleset.kinds.values() for block in kind.blocks.values())
-        block = next((block for block in blocks if block.record == record), None)
-        return {record: data} if block is None else unfold(block, data)
 
     def _select(self) -> None:
         later = []
@@ -294,9 +228,9 @@ class _Reader:
         value, place = self._known(fact)
         if value is None:
             record, _, name = fact.partition(".")
-            if record in self.records and record in self.record_places and not kind.may_lack:
+            if record in self.records.places and not kind.may_lack:
                 message = f"{place.path} has no {name}, which chooses the {kind.name}"
-                hint = nearest(name, self.records[record])
+                hint = nearest(name, self.records.data[record])
                 self.problems.append(problem("missing-fact", message, place, hint))
             return
         known: list[str] = []
@@ -326,12 +260,13 @@ class _Reader:
             value = self.given[fact][1]
             place = value.place
             return to_data(value), place
-        if record in self.records:
-            return _inside(self.records[record], field), self.record_places[record]
+        read = self.records.field(record, field)
+        if read is not None:
+            return read
         for kind, (name, place) in self.selected.items():
             found = self.ruleset.entry(kind, name).records.get(record)
             if found is not None:
-                return _inside(found, field), place
+                return inside(found, field), place
         return None, Place(self.raw.origin)
 
     # --- types -----------------------------------------------------------------------------------
@@ -400,17 +335,7 @@ def _without_places(data: Any) -> Any:
     return [[key[0], _without_places(value)] for key, value in items]
 
 
-def _inside(data: Any, path: str) -> Any:
-    for part in path.split("."):
-        data = data.get(part) if isinstance(data, MappingOf) else None
-    return data
-
-
 def _file_hint(text: str) -> tuple[str, ...]:
     if text.endswith(".json") or "/" in text:
         return (f"a file is given as {{huggingface: {text}}}",)
     return ()
-
-
-def _shown(path: Path) -> str:
-    return path.as_posix()

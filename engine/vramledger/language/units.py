@@ -295,7 +295,7 @@ class _Checker:
             inner = {**rows, tree.variable: Type("row", 0, table.table)}
         elif table.kind in ("list", "any"):
             inner = {**rows, tree.variable: ANY}
-        elif table == PLAIN:
+        elif table == PLAIN and isinstance(tree.over, Binary) and tree.over.op == "..":
             inner = {**rows, tree.variable: PLAIN}  # the whole numbers of a range
         else:
             self._fault("type-clash", f"{table} has no rows", (tree.over.span, str(table)))

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from vramledger import version
 from vramledger.problems import Place
@@ -18,6 +18,15 @@ from vramledger.rules.tree import encode as encode_tree
 VARIABLE = "VRAMLEDGER_CACHE"  # a folder, or `off`
 _ODD = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
 MOST_KEPT = 32
+_MOST_READ = 2  # the bundled specs, and those with a user's
+
+
+class Checked(NamedTuple):
+    """Specs that were found sound: their documents, their formulas as they are kept, and those decoded so far."""
+
+    documents: list[Document]
+    formulas: dict[str, str]
+    decoded: dict[str, Any]
 
 
 def _folder() -> Path | None:
@@ -41,16 +50,15 @@ def recall(key: str, files: list[File]) -> RuleSet | None:
         parts = _read(key, files)
         if parts is None:
             return None
-        documents, formulas = parts
-        reader = FormulaReader(formulas)
+        reader = FormulaReader(parts.formulas, parts.decoded)
         ruleset = RuleSet(key, reader)
-        ruleset.add(documents)
+        ruleset.add(parts.documents)
     except _ODD:
         return None
     return None if ruleset.problems or reader.problems else ruleset
 
 
-def parts(key: str, files: list[File]) -> tuple[list[Document], dict[str, Any]] | None:
+def parts(key: str, files: list[File]) -> Checked | None:
     """The documents and the parsed formulas of files that were checked before, to be joined by others."""
     path = _file(key)
     try:
@@ -62,14 +70,32 @@ def parts(key: str, files: list[File]) -> tuple[list[Document], dict[str, Any]] 
     return found
 
 
-def _read(key: str, files: list[File]) -> tuple[list[Document], dict[str, Any]] | None:
+_last: dict[
+    tuple[Path, int, int], tuple[Any, Checked]
+] = {}  # by file, which one it is and its size: what was read of it
+
+
+def _read(key: str, files: list[File]) -> Checked | None:
     path = _file(key)
     if path is None:
         return None
-    data = json.loads(path.read_bytes())
-    if data["files"] != [[file.path, file.user] for file in files]:
-        return None
-    return [_document(*row) for row in data["documents"]], dict(data["formulas"])
+    stat = path.stat()
+    same = (path, stat.st_ino, stat.st_size)
+    if same not in _last:
+        data = json.loads(path.read_bytes())
+        documents = [_document(*row) for row in data["documents"]]
+        while len(_last) >= _MOST_READ:
+            del _last[next(iter(_last))]
+        _last[same] = data["files"], Checked(documents, dict(data["formulas"]), {})
+    listed, checked = _last[same]
+    return checked if listed == [[file.path, file.user] for file in files] else None
+
+
+def checked(ruleset: RuleSet, documents: list[Document]) -> Checked:
+    """A rule set that was just read and found sound, as its parts."""
+    reader = ruleset.reader
+    written = {text: _text(encode(tree)) for text, tree in reader.read.items()}
+    return Checked(documents, {**reader.known, **written}, {**reader.decoded, **reader.read})
 
 
 def remember(key: str, ruleset: RuleSet, files: list[File], documents: list[Document]) -> None:
@@ -93,10 +119,7 @@ def remember(key: str, ruleset: RuleSet, files: list[File], documents: list[Docu
     data = {
         "files": [[file.path, file.user] for file in files],
         "documents": rows,
-        "formulas": {
-            **ruleset.reader.known,
-            **{text: _text(encode(tree)) for text, tree in ruleset.reader.read.items()},
-        },
+        "formulas": checked(ruleset, documents).formulas,
     }
     import tempfile
 

@@ -20,10 +20,14 @@ BROKEN = Text("")  # stands for what could not be read; its fault is told, and n
 
 
 class FormulaReader:
-    """Reads formulas; `known` holds the encoded trees of an earlier reading, `read` those of this one."""
+    """Reads formulas; `known` holds the encoded trees of an earlier reading, `read` those of this one.
 
-    def __init__(self, known: dict[str, Any] | None = None) -> None:
+    `decoded` holds those of the known ones that were asked for; readers of the same formulas may share it.
+    """
+
+    def __init__(self, known: dict[str, str] | None = None, decoded: dict[str, Any] | None = None) -> None:
         self.known = known or {}
+        self.decoded = {} if decoded is None else decoded
         self.read: dict[str, Any] = {}
         self.problems: list[Problem] = []
         self._room = MOST_CHARACTERS
@@ -47,8 +51,7 @@ class FormulaReader:
 
     def _tree(self, scalar: Scalar, text: str, shift: int) -> Expr | Callable[[], Expr]:
         if text in self.known:
-            encoded = self.known[text]
-            return lambda: decode(json.loads(encoded))
+            return lambda: self._decoded(text)
         if scalar.style == ">":
             hint = "write a formula over several lines with |"
             self.problems.append(problem("folded-formula", "a folded text (>) loses its lines", scalar.place, hint))
@@ -70,6 +73,11 @@ class FormulaReader:
             return BROKEN
         self.read[text] = tree
         return tree
+
+    def _decoded(self, text: str) -> Any:
+        if text not in self.decoded:
+            self.decoded[text] = decode(json.loads(self.known[text]))
+        return self.decoded[text]
 
 
 def encode(node: Any) -> Any:

@@ -6,7 +6,6 @@ import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from vramledger.problems import Problem, Problems
 from vramledger.rules import cache
@@ -27,13 +26,19 @@ def open_rules(specs: Iterable[str | Path] = ()) -> RuleSet:
 
 @contextmanager
 def _collector_at_rest() -> Iterator[None]:
-    """Nothing that is loaded is garbage, and looking for some takes 2/5 of the time."""
+    """Nothing that is loaded is garbage, and looking for some takes 2/5 of the time.
+
+    Afterwards all of it counts as long known, or the first object to come would have everything looked through.
+    """
     working = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if working:
+            if not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
@@ -62,13 +67,13 @@ def _loaded(files: list[File], key: str) -> tuple[list[Document], RuleSet, list[
     from vramledger.rules.documents import read_documents
     from vramledger.rules.schema import check_shapes
 
-    bundled, formulas = _bundled(files)
+    bundled, formulas, decoded = _bundled(files)
     own, problems = read_documents([file for file in files if file.user] if bundled else files)
     documents = [*bundled, *own]
     faults = check_shapes(documents, known=len(bundled))
     problems += faults
     shapeless = {label.place.path for found in faults for label in found.labels}
-    reader = FormulaReader(formulas)
+    reader = FormulaReader(formulas, decoded)
     ruleset = RuleSet(key, reader)
     ruleset.add(document for document in documents if document.path not in shapeless)
     taken = {name for document in bundled if document.head in RESERVED for name in _given(document)}
@@ -88,17 +93,18 @@ def _given(document: Document) -> Iterator[str]:
         yield from (name.text for name, _ in pairs(tree.get(block)))
 
 
-def _bundled(files: list[File]) -> tuple[list[Document], dict[str, Any]]:
+def _bundled(files: list[File]) -> cache.Checked:
     """What is bundled as it was checked before, for the user's files to join; nothing where it stands alone."""
     bundled = [file for file in files if not file.user]
+    nothing = cache.Checked([], {}, {})
     if len(bundled) == len(files):
-        return [], {}
+        return nothing
     key = digest(bundled)
     found = cache.parts(key, bundled)
-    if found is None:
-        try:
-            _opened(bundled)
-        except Problems:
-            return [], {}  # its faults are told with those of all files
-        found = cache.parts(key, bundled)
-    return found or ([], {})
+    if found is not None:
+        return found
+    documents, ruleset, problems = load(bundled, key)
+    if any(one.severity == "error" for one in problems):
+        return nothing  # its faults are told with those of all files
+    cache.remember(key, ruleset, bundled, documents)
+    return cache.checked(ruleset, documents)

@@ -1,0 +1,106 @@
+"""Records that a scenario's facts are read from: files that it names, and configurations that it holds itself."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping as MappingOf
+from pathlib import Path
+from typing import Any
+
+from vramledger.evaluation.brief import frozen
+from vramledger.inputs.files import find, read_json
+from vramledger.inputs.hub import fetched, is_repository
+from vramledger.problems import Label, Place, Problem, problem
+from vramledger.rules.load import RuleSet
+from vramledger.rules.model import Kind
+from vramledger.rules.tree import Mapping, Node, Scalar, to_data
+from vramledger.rules.unfold import unfold
+
+Noted = dict[str, tuple[Scalar, Node]]  # by quantity: its key as it is written, and what is said
+
+
+class Records:
+    """The records of one scenario by name, the place of each, and a hash of all that was read."""
+
+    def __init__(self, ruleset: RuleSet, base: Path) -> None:
+        self.ruleset = ruleset
+        self.base = base
+        self.data: dict[str, dict[str, Any]] = {}
+        self.places: dict[str, Place] = {}
+        self.problems: list[Problem] = []
+        self.asked: dict[str, Node] = {}  # what named a file, as it can be said again from the working directory
+        self.content = hashlib.sha256()
+
+    def read(self, given: Noted) -> Noted:
+        """Takes what names a file or is a record itself; what is left of the facts comes back."""
+        kept = dict(given)
+        for kind in self.ruleset.kinds.values():
+            for entry in self.ruleset.names(kind.name) if kind.reads else ():
+                says = to_data(self.ruleset.tree(kind.name, entry))
+                noted = kept.pop(says.get("given"), None)
+                if noted is not None:
+                    self._read_file(says, *noted)
+        for kind in self.ruleset.kinds.values():
+            kept = self._take_inner(kind, kept)
+        return kept
+
+    def lay(self, parts: MappingOf[str, dict[str, Any]]) -> None:
+        """Lays parts of records that a scenario gives over what was read."""
+        self.content.update(repr(parts).encode() if parts else b"")
+        for name, fields in parts.items():
+            self.data[name] = {**self.data.get(name, {}), **fields}
+
+    def digest(self, more: str = "") -> str:
+        """A hash of all that was read, and of more."""
+        content = self.content.copy()
+        content.update(more.encode())
+        return content.hexdigest()
+
+    def field(self, record: str, path: str) -> tuple[Any, Place] | None:
+        """A field of a record that was read, None where there is no such record."""
+        return (inside(self.data[record], path), self.places[record]) if record in self.data else None
+
+    def _read_file(self, says: dict[str, Any], key: Scalar, value: Node) -> None:
+        if not isinstance(value, Scalar) or value.null:
+            self.problems.append(problem("type-clash", f"{key.text} names a file or folder", key.place))
+            return
+        path = find(value.text, self.base, says["file"])
+        self.asked[says["given"]] = value._replace(text=path.as_posix(), style='"')
+        hints: tuple[str, ...] = ()
+        if says.get("hub") is True and is_repository(value.text) and not os.path.exists(path):  # noqa: PTH110
+            self.asked[says["given"]] = value
+            got = fetched(value.text, says["file"])
+            path, hints = (path, (got,)) if isinstance(got, str) else (got, ())
+        data, content, fault = read_json(path)
+        if fault is not None:
+            also = (*fault.labels, Label(value.place, "named here"))
+            self.problems.append(fault._replace(labels=also, hints=(*fault.hints, *hints)))
+            return
+        self.content.update(content)
+        self._keep(says["into"], data, Place(path.as_posix(), 1, 1))
+
+    def _take_inner(self, kind: Kind, given: Noted) -> Noted:
+        """Takes fields that the scenario gives of a record as one, where one of them holds a record itself."""
+        block = next((block for block in kind.blocks.values() if block.around and block.record == kind.rest), None)
+        own = {name: noted for name, noted in given.items() if block and name.startswith(f"{block.record}.")}
+        if block is None or not any(isinstance(value, Mapping) for _, value in own.values()):
+            return given
+        fields = {name.partition(".")[2]: frozen(to_data(value)) for name, (_, value) in own.items()}
+        self.content.update(repr(sorted(fields.items())).encode())
+        self._keep(block.record, {**self.data.get(block.around, {}), **fields}, next(iter(own.values()))[0].place)
+        return {name: noted for name, noted in given.items() if name not in own}
+
+    def _keep(self, record: str, data: dict[str, Any], place: Place) -> None:
+        blocks = (block for kind in self.ruleset.kinds.values() for block in kind.blocks.values())
+        block = next((block for block in blocks if block.record == record), None)
+        for name, fields in ({record: data} if block is None else unfold(block, data)).items():
+            self.data[name] = fields
+            self.places[name] = place
+
+
+def inside(data: Any, path: str) -> Any:
+    """What stands in a record under a dotted path; None where nothing does."""
+    for part in path.split("."):
+        data = data.get(part) if isinstance(data, MappingOf) else None
+    return data
