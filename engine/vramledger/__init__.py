@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from vramledger.version import ENGINE
 
 if TYPE_CHECKING:
-    from vramledger.api import evaluate
+    from vramledger.api import evaluate, evaluate_table, sweep
     from vramledger.evaluation.derivation import Derivation
     from vramledger.evaluation.ledger import Ledger
     from vramledger.evaluation.values import NotApplicable
@@ -17,6 +17,8 @@ __version__ = ENGINE
 
 _HOMES = {
     "evaluate": "vramledger.api",
+    "evaluate_table": "vramledger.api",
+    "sweep": "vramledger.api",
     "Derivation": "vramledger.evaluation.derivation",
     "Ledger": "vramledger.evaluation.ledger",
     "NotApplicable": "vramledger.evaluation.values",
@@ -24,7 +26,17 @@ _HOMES = {
     "Problems": "vramledger.problems",
 }
 
-__all__ = ["Derivation", "Ledger", "NotApplicable", "Problem", "Problems", "__version__", "evaluate"]
+__all__ = [
+    "Derivation",
+    "Ledger",
+    "NotApplicable",
+    "Problem",
+    "Problems",
+    "__version__",
+    "evaluate",
+    "evaluate_table",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> Any:

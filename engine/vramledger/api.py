@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation.compiled import ledger_of
 from vramledger.evaluation.ledger import Ledger
@@ -12,6 +12,9 @@ from vramledger.inputs.raw import read_raw
 from vramledger.inputs.scenario import read_scenario
 from vramledger.rules.load import RuleSet
 from vramledger.rules.open import open_rules
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def evaluate(
@@ -40,3 +43,58 @@ def evaluate_with(
     beats = {**(overrides or {}), **({"convention": convention} if convention else {})}
     read = read_scenario(ruleset, read_raw(scenario, base), beats)
     return ledger_of(read.program, read.facts)
+
+
+def sweep(
+    scenario: str | Path | Mapping[str, Any],
+    over: Mapping[str, Any],
+    select: Sequence[str] = (),
+    convention: str | None = None,
+    specs: Iterable[str | Path] = (),
+    base: str | Path | None = None,
+) -> pa.Table:
+    """Every combination of some facts' values on top of a scenario, a row each, the last of `over` changing fastest.
+
+    `over` gives each fact's values, or "all" for every entry of a kind. The columns are the facts, then the quantities
+    in `select` (default: the main ones), in bytes: `X`, or `X.low` and `X.high` for a quantity that the rules may leave
+    a range; empty where it does not apply. `problem` says what is wrong with a row, and is empty where nothing is.
+    Raises Problems for a selected name that nothing declares, and for a scenario that cannot be read.
+    """
+    from vramledger.tables.grid import Grid, axes_of
+
+    ruleset = open_rules(specs)
+    grid = Grid(axes_of(ruleset, over, "over"))
+    return _evaluator(ruleset, scenario, select, convention, base).table(grid.part(0, grid.count))
+
+
+def evaluate_table(
+    table: pa.Table,
+    scenario: str | Path | Mapping[str, Any] | None = None,
+    select: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    convention: str | None = None,
+    specs: Iterable[str | Path] = (),
+    base: str | Path | None = None,
+) -> pa.Table:
+    """A scenario a row, its facts in columns by their dotted names (`model`, `batch.size` ...), to a table of answers.
+
+    What a row leaves empty is as `scenario` says, or the default. The answer has the same rows in the same order: the
+    table's own columns, then those that `sweep` describes. Columns in `keep` are carried along and not read. A row at
+    fault has its `problem`, and the others are answered. Which columns come back depends on `select` and the rules
+    alone, so parts of a table may be answered apart. Raises Problems for a selected name that nothing declares.
+    """
+    return _evaluator(open_rules(specs), scenario or {}, select, convention, base).table(table, keep)
+
+
+def _evaluator(
+    ruleset: RuleSet,
+    scenario: str | Path | Mapping[str, Any],
+    select: Sequence[str],
+    convention: str | None,
+    base: str | Path | None,
+) -> Any:
+    from vramledger.tables.evaluate import Evaluator
+    from vramledger.tables.wanted import wanted
+
+    beats = {"convention": convention} if convention else {}
+    return Evaluator(ruleset, read_raw(scenario, base), wanted(ruleset, select), beats)

@@ -38,8 +38,10 @@ class Leaf:
 class Fork:
     """A test on which the shape depends, and the plans after it."""
 
+    graph: Graph
+    question: Node
     test: Callable[..., tuple[Any, ...]]
-    key: tuple[Any, ...]
+    assumed: Assumed  # on the way here
     after: dict[bool, Leaf | Fork] = field(default_factory=dict)
 
 
@@ -52,18 +54,20 @@ class Plan:
         self.targets = tuple(targets)
         self.varying = varying(facts)
         self._room = MOST_ROOM
-        self._root = self._specialise({})
+        self.root = self._specialise({})
 
     def leaf(self, vector: Sequence[Any]) -> Leaf:
         """The leaf that a vector of facts leads to."""
-        node, assumed = self._root, {}
+        node = self.root
         while isinstance(node, Fork):
-            answer = bool(node.test(*vector)[0])
-            assumed[node.key] = answer
-            if answer not in node.after:
-                node.after[answer] = self._specialise(assumed)
-            node = node.after[answer]
+            node = self.after(node, bool(node.test(*vector)[0]))
         return node
+
+    def after(self, fork: Fork, answer: bool) -> Leaf | Fork:
+        """What follows an answer, specialised when it is first given."""
+        if answer not in fork.after:
+            fork.after[answer] = self._specialise({**fork.assumed, fork.question.key: answer})
+        return fork.after[answer]
 
     def run(self, facts: Facts) -> dict[str, Any]:
         """The targets' values, those left out that must be interpreted: they raise, or their number is not whole."""
@@ -101,7 +105,8 @@ class Plan:
                 declared = self.program.declarations.get(target)
                 whole += [declared is not None and declared.unit == "B"] * len(parts)
         except Undecided as open_test:
-            return Fork(compile_scalar(graph, [open_test.test], self.varying), open_test.test.key)
+            test = compile_scalar(graph, [open_test.test], self.varying)
+            return Fork(graph, open_test.test, test, graph.assumed)
         run = compile_scalar(graph, outputs, self.varying)
         return Leaf(graph, tuple(outputs), run, tuple(shapes), tuple(whole))
 

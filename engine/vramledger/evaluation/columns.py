@@ -1,0 +1,174 @@
+"""A residual graph compiled to NumPy over columns of facts, in chunks that stay in the processor's cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vramledger.evaluation.residual import Graph
+from vramledger.evaluation.steps import FLAGS, Bounds, NotInSteps, Ratio, Ref, Step, Steps, fits
+
+Column = NDArray[Any]
+CHUNK = 8192
+_UFUNCS = {"add": "add", "multiply": "multiply", "floordiv": "floor_divide", "min": "minimum", "max": "maximum"}
+
+
+class Scaled(NamedTuple):
+    """A column of facts as integers; `scale` times the fact."""
+
+    values: Column
+    scale: int = 1
+
+
+class Outcome(NamedTuple):
+    """Each output's numerators and denominators (an integer where all rows share it), and the rows to be left out."""
+
+    overs: list[Column]
+    unders: list[Any]
+    refused: Column | None
+
+
+class Kernel:
+    """The code of one graph and its outputs for facts of given scales. Raises NotInSteps where there can be none."""
+
+    def __init__(self, graph: Graph, outputs: Sequence[Any], facts: list[str], scales: Mapping[str, int]) -> None:
+        self.steps = Steps(graph, facts, scales)
+        self.facts = facts
+        tests = [self.steps.number(test) for test in _in_order(graph.refused)]
+        zeros = [self.steps.operation("zero", [self.steps.number(one)]) for one in _in_order(graph.divisors)]
+        self.guards = [test.over for test in (*tests, *zeros)]
+        self.results = [self.steps.number(output) for output in outputs]
+        parts = [part for result in self.results for part in result]
+        self._wanted = list(dict.fromkeys(part for part in (*self.guards, *parts) if isinstance(part, Ref)))
+        self._run, self._types, self._room = _compiled(self.steps.list, self._wanted)
+
+    def run(self, columns: Mapping[str, Column], count: int) -> Outcome | None:
+        """The outputs of `count` rows; None where a number may not fit 64 bits."""
+        bounds = {name: _ends(columns[name]) for name in self.facts}
+        if not fits(self.steps.bounds(bounds)):
+            return None
+        given = [columns[name] for name in self.facts]
+        found: list[Column] = [np.empty(count, kind) for kind in self._types]
+        room: list[Column] = [np.empty(min(count, CHUNK), kind) for kind in self._room]
+        with np.errstate(all="ignore"):
+            for start in range(0, count, CHUNK):
+                end = min(start + CHUNK, count)
+                here = [part[: end - start] for part in room] if end - start < CHUNK else room
+                self._run([part[start:end] for part in given], [part[start:end] for part in found], here)
+        values = dict(zip(self._wanted, found, strict=True))
+        refused = None
+        for guard in self.guards:
+            said = values[guard] if isinstance(guard, Ref) else np.full(count, bool(guard))
+            refused = said if refused is None else refused | said
+        overs = [values[part] if isinstance(part, Ref) else np.full(count, part) for part, _ in self.results]
+        return Outcome(
+            overs,
+            [values[part] if isinstance(part, Ref) else part for _, part in self.results],
+            refused if refused is not None and refused.any() else None,
+        )
+
+
+def _in_order(nodes: set[Any]) -> list[Any]:
+    return sorted(nodes, key=lambda node: node.key)
+
+
+def _ends(column: Column) -> Bounds:
+    return int(column.min()), int(column.max())
+
+
+def _compiled(steps: list[Step], wanted: list[Ref]) -> tuple[Callable[[Any, Any, Any], None], list[type], list[type]]:
+    """A function of facts, outputs and scratch columns, the types of the outputs and of the scratch columns."""
+    needed = _needed(steps, wanted)
+    last = {part: number for number in needed for part in steps[number].arguments if isinstance(part, Ref)}
+    place = {number: f"o{position}" for position, number in enumerate(wanted)}
+    room: list[type] = []
+    free: dict[type, list[str]] = {bool: [], np.int64: []}
+    lines: list[str] = []
+    for number in needed:
+        op, arguments = steps[number]
+        if op == "fact":
+            if number in place:
+                lines.append(f"copyto({place[number]}, f{arguments[0]})")
+            else:
+                place[number] = f"f{arguments[0]}"
+            continue
+        texts = [place[part] if isinstance(part, Ref) else repr(int(part)) for part in arguments]
+        kind: type = bool if op in FLAGS else np.int64
+        spare = [part for part in dict.fromkeys(a for a in arguments if isinstance(a, Ref)) if last[part] == number]
+        ended = [place[part] for part in spare if place[part][0] in "ib"]
+        if op != "if":  # its sides are copied one after the other, so none of them may be its own target
+            _release(ended, free)
+        if number not in place:
+            if not free[kind]:
+                room.append(kind)
+                free[kind].append(f"{'b' if kind is bool else 'i'}{len(room) - 1}")
+            place[number] = free[kind].pop()
+        if op == "if":
+            _release(ended, free)
+        lines += _written(op, texts, place[number], steps, arguments)
+    return _function(lines, steps, wanted, room), [_type(steps[number]) for number in wanted], room
+
+
+def _release(names: list[str], free: dict[type, list[str]]) -> None:
+    for name in names:
+        free[bool if name[0] == "b" else np.int64].append(name)
+
+
+def _needed(steps: list[Step], wanted: list[Ref]) -> list[Ref]:
+    found: set[int] = set()
+    waiting: list[int] = list(wanted)
+    while waiting:
+        number = waiting.pop()
+        if number not in found:
+            found.add(number)
+            waiting += [
+                part for part in steps[number].arguments if isinstance(part, Ref) and steps[number].op != "fact"
+            ]
+    return [Ref(number) for number in sorted(found)]
+
+
+def _type(step: Step) -> type:
+    return bool if step.op in FLAGS else np.int64
+
+
+def _written(op: str, texts: list[str], out: str, steps: list[Step], arguments: tuple[Any, ...]) -> list[str]:
+    match op:
+        case "below":
+            return [f"less({texts[0]}, 0, out={out})"]
+        case "zero":
+            return [f"equal({texts[0]}, 0, out={out})"]
+        case "not":
+            return [f"logical_not({texts[0]}, out={out})"]
+        case "and":
+            return [f"logical_and({texts[0]}, {texts[1]}, out={out})"]
+        case "if":
+            return [f"copyto({out}, {texts[2]})", f"copyto({out}, {texts[1]}, where={texts[0]})"]
+        case "floordiv" if not isinstance(arguments[1], Ref) and (shift := _shift(arguments[1])):
+            return [f"right_shift({texts[0]}, {shift}, out={out})"]
+    return [f"{_UFUNCS[op]}({texts[0]}, {texts[1]}, out={out})"]
+
+
+def _shift(divisor: int) -> int:
+    """By how many bits a power of two divides; 0 for any other number."""
+    return divisor.bit_length() - 1 if divisor > 1 and divisor & (divisor - 1) == 0 else 0
+
+
+def _function(
+    lines: list[str], steps: list[Step], wanted: list[Ref], room: list[type]
+) -> Callable[[Any, Any, Any], None]:
+    facts = sorted({step.arguments[0] for step in steps if step.op == "fact"})
+    heads = [f"f{number} = facts[{number}]" for number in facts]
+    heads += [f"o{number} = found[{number}]" for number in range(len(wanted))]
+    heads += [f"{'b' if kind is bool else 'i'}{number} = room[{number}]" for number, kind in enumerate(room)]
+    text = "def run(facts, found, room):\n    " + "\n    ".join([*heads, *lines, "return"])
+    names = (*_UFUNCS.values(), "less", "equal", "logical_not", "logical_and", "copyto", "right_shift")
+    space: dict[str, Any] = {name: getattr(np, name) for name in names}
+    exec(compile(text, "<columns>", "exec"), space)  # noqa: S102 - the text holds generated names and numbers only
+    run: Callable[[Any, Any, Any], None] = space["run"]
+    return run
+
+
+__all__ = ["CHUNK", "Kernel", "NotInSteps", "Outcome", "Ratio", "Scaled"]

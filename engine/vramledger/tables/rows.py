@@ -1,0 +1,167 @@
+"""The rows of an Arrow table as facts: columns of numbers, and what tells shapes apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vramledger.evaluation.columns import Column
+from vramledger.inputs.raw import Written
+
+_SCALES = tuple(10**power for power in range(13))
+
+
+class Numbers(NamedTuple):
+    """A column of numbers: `scale` times the fact, as integers; `there` where some rows have none."""
+
+    values: Column
+    scale: int
+    there: Column | None
+
+    def sides(self) -> Iterator[Column]:
+        """On which side of 0 each is, and whether it is whole: rules may depend on either."""
+        if int(self.values.min()) < 0:
+            yield self.values < 0
+        if self.scale > 1:
+            yield self.values % self.scale == 0
+
+    def side(self, row: int) -> tuple[bool, bool]:
+        """On which side of 0 one is, and whether it is whole."""
+        value = int(self.values[row])
+        return value < 0, value % self.scale == 0
+
+
+class Group(NamedTuple):
+    """Rows of one key: which columns give which facts for all of them, and which give a number that varies."""
+
+    rows: Column
+    said: dict[str, Any]
+    varies: tuple[str, ...]
+
+
+class Rows:
+    """A table's columns, each a column of numbers or a key."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+        self.count = table.num_rows
+        self.numbers: dict[str, Numbers] = {}
+        self._keys: dict[str, Column] = {}
+        for name in table.column_names:
+            column = table[name]
+            found = _numbers(column) if self.count else None
+            if found is None:
+                self._keys[name] = _codes(column)
+            else:
+                self.numbers[name] = found
+
+    def groups(self) -> Iterator[Group]:
+        """The rows by what is no number, and by which numbers are there and on which side of 0."""
+        codes = [*self._keys.values()]
+        for number in self.numbers.values():
+            if number.there is not None:
+                codes.append(number.there.astype(np.int64))
+            codes += [code.astype(np.int64) for code in number.sides()]
+        for rows in _parted(codes, self.count):
+            yield self.group(rows)
+
+    def group(self, rows: Column, also: Sequence[str] = ()) -> Group:
+        """Rows that share a key, with the numbers named in `also` as a part of it."""
+        first = int(rows[0])
+        said = {name: self.said(name, first) for name in (*self._keys, *also)}
+        varies = tuple(
+            name
+            for name, number in self.numbers.items()
+            if name not in also and (number.there is None or bool(number.there[first]))
+        )
+        return Group(rows, {name: value for name, value in said.items() if value is not None}, varies)
+
+    def split(self, rows: Column, names: Sequence[str]) -> Iterator[Group]:
+        """Rows by the values of some numbers."""
+        codes = [np.unique(self.numbers[name].values[rows], return_inverse=True)[1] for name in names]
+        for inside in _parted(codes, len(rows)):
+            yield self.group(rows[inside], names)
+
+    def said(self, name: str, row: int) -> Any:
+        """What a cell says, as a scenario would; None where it is empty."""
+        value = self.table[name][row].as_py()
+        return Written(value, f"column {name}") if isinstance(value, str) else value
+
+    def row(self, row: int) -> dict[str, Any]:
+        """Everything that a row says."""
+        found = {name: self.said(name, row) for name in self.table.column_names}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def _numbers(column: pa.ChunkedArray) -> Numbers | None:
+    """A column of whole numbers, or of decimals that can be made whole; None for anything else."""
+    there = pc.is_valid(column).to_numpy() if column.null_count else None
+    if there is not None and not there.any():
+        return None
+    if pa.types.is_integer(column.type):
+        if pa.types.is_uint64(column.type) and pc.max(column).as_py() >= 2**63:
+            return None
+        whole = column.cast(pa.int64())
+        filled = whole if there is None else pc.fill_null(whole, pc.min(whole))
+        return Numbers(np.ascontiguousarray(filled.to_numpy()), 1, there)
+    if pa.types.is_floating(column.type):
+        values = column.to_numpy().astype(np.float64)
+        if there is not None:
+            values = np.where(there, values, values[np.argmax(there)])
+        return _scaled(values, there)
+    return None
+
+
+def _scaled(values: Column, there: Column | None) -> Numbers | None:
+    """Decimals times the power of ten that makes all of them whole."""
+    if not np.isfinite(values).all():
+        return None
+    most = float(np.abs(values).max())
+    for scale in _SCALES:
+        if most * scale >= 2**53:
+            return None
+        whole = np.rint(values * scale)
+        if (whole / scale == values).all():
+            return Numbers(whole.astype(np.int64), scale, there)
+    return None
+
+
+def _codes(column: pa.ChunkedArray) -> Column:
+    """A number for each distinct value of a column."""
+    if pa.types.is_nested(column.type):
+        column = pa.chunked_array([pa.array([repr(value) for value in column.to_pylist()], pa.string())])
+    if pa.types.is_null(column.type):
+        return np.zeros(len(column), np.int64)
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode(null_encoding="encode")
+    combined = encoded.unify_dictionaries().combine_chunks()
+    found = combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
+    return np.asarray(pc.fill_null(found.indices.cast(pa.int64()), -1)) + 1
+
+
+def _parted(codes: Sequence[Column], count: int) -> Iterator[Column]:
+    """The rows of each distinct combination of codes, in order of first appearance where there are few."""
+    if not count:
+        return
+    combined: Column | None = None
+    for code in codes:
+        if code.max() == code.min():
+            continue
+        combined = code if combined is None else _dense(combined * (int(code.max()) + 1) + code)
+    if combined is None:
+        yield np.arange(count)
+        return
+    dense = _dense(combined)
+    kinds = int(dense.max()) + 1
+    order = np.argsort(dense.astype(np.uint16) if kinds <= 2**16 else dense, kind="stable")
+    ends = np.cumsum(np.bincount(dense, minlength=kinds))
+    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+        yield order[start:end]
+
+
+def _dense(codes: Column) -> Column:
+    """Codes without gaps, in order of first appearance."""
+    return np.asarray(pa.array(codes).dictionary_encode().indices).astype(np.int64)

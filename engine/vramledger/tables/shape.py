@@ -1,0 +1,168 @@
+"""Rows that differ in numbers alone: read and specialised once, computed as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from vramledger.evaluation.columns import Column, Kernel, NotInSteps, Outcome
+from vramledger.evaluation.facts import Facts
+from vramledger.evaluation.specialise import Fork, Leaf, Plan
+from vramledger.evaluation.values import public
+from vramledger.inputs.scenario import Scenario
+from vramledger.rules.model import Declaration
+from vramledger.tables.wanted import Wanted
+
+Put = Callable[[int, Any, Any, Any], None]  # a column's number, rows, values, which of them are there (None: all)
+
+
+class Shape:
+    """The code for the rows of one shape: `numbers` are the facts that vary, by name, each with its scale."""
+
+    def __init__(self, read: Scenario, numbers: Mapping[str, int], columns: Sequence[Wanted]) -> None:
+        self.read = read
+        self.columns = columns
+        self.scales = dict(numbers)
+        values = {name: given._replace(varies=name in numbers) for name, given in read.facts.values.items()}
+        self.facts: Facts = read.facts._replace(values=values)
+        known = dict.fromkeys(one.quantity for one in columns if one.quantity in read.program.declarations)
+        self.plan = Plan(read.program, self.facts, list(known))
+        self._kernels: dict[int, Kernel | None] = {}
+        self._leaves: dict[int, tuple[dict[str, Any], bool]] = {}
+
+    def bad(self, name: str, values: Column) -> Column | None:
+        """The rows whose fact breaks what its declaration allows; None where no row does."""
+        declared: Declaration | None = self.read.program.declarations.get(name)
+        if declared is None:
+            return None
+        scale = self.scales[name]
+        wrong = np.zeros(len(values), bool)
+        least = declared.minimum if declared.minimum is not None else 0 if declared.type.bytes == 1 else None
+        if least is not None:
+            wrong |= values < least * scale
+        if declared.below is not None:
+            wrong |= values > declared.below * scale
+        return wrong if wrong.any() else None
+
+    def run(self, columns: Mapping[str, Column], rows: Column, put: Put) -> list[Column]:
+        """Puts the answers of rows where they belong; rows that must be answered one by one come back."""
+        left: list[Column] = []
+        self._follow(self.plan.root, columns, rows, put, left)
+        return left
+
+    def _follow(
+        self, node: Leaf | Fork, columns: Mapping[str, Column], rows: Column, put: Put, left: list[Column]
+    ) -> None:
+        if not len(rows):
+            return
+        if isinstance(node, Leaf):
+            self._answer(node, columns, rows, put, left)
+            return
+        found = self._computed(node, node.graph, [node.question], columns, len(rows))
+        if found is None:
+            left.append(rows)
+            return
+        columns, rows, found = _without_refused(columns, rows, found, left)
+        held = found.overs[0].astype(bool)
+        if held.all() or not held.any():
+            self._follow(self.plan.after(node, bool(len(held) and held[0])), columns, rows, put, left)
+            return
+        for answer in (True, False):
+            some = held if answer else ~held
+            inside = {name: column[some] for name, column in columns.items()}
+            self._follow(self.plan.after(node, answer), inside, rows[some], put, left)
+
+    def _answer(self, leaf: Leaf, columns: Mapping[str, Column], rows: Column, put: Put, left: list[Column]) -> None:
+        if any(shape == "asks" and value is None for shape, value in leaf.shapes):
+            left.append(rows)  # a fault, or too much to compile: the interpreter says which
+            return
+        found = self._computed(leaf, leaf.graph, leaf.outputs, columns, len(rows))
+        if found is None:
+            left.append(rows)
+            return
+        _, rows, found = _without_refused(columns, rows, found, left)
+        broken = _broken(leaf, found)
+        if broken is not None:
+            left.append(rows[broken])
+            rows, found = rows[~broken], _taken(found, ~broken)
+        targets = self.plan.targets
+        position = 0
+        parts: dict[str, tuple[str, Any]] = {}
+        for target, (shape, known) in zip(targets, leaf.shapes, strict=True):
+            count = {"one": 1, "range": 2, "verdict": 2}.get(shape, 0)
+            numbers = [(found.overs[n], found.unders[n]) for n in range(position, position + count)]
+            parts[target] = (shape, numbers or known)
+            position += count
+        for number, one in enumerate(self.columns):
+            shape, value = parts.get(one.quantity, ("asks", None))
+            self._put(number, one, shape, value, rows, put, left)
+
+    def _put(
+        self, number: int, one: Wanted, shape: str, value: Any, rows: Column, put: Put, left: list[Column]
+    ) -> None:
+        match shape:
+            case "one":
+                put(number, rows, _numbers(value[0], one), None)
+            case "range":
+                low, high = (_numbers(end, one) for end in value)
+                same = None if one.end else low == high
+                put(number, rows, high if one.end == "high" else low, same)
+                if same is not None and not same.all():
+                    left.append(rows[~same])
+            case "verdict":
+                certain, possible = (part[0].astype(bool) for part in value)
+                put(number, rows, certain, certain | ~possible)
+            case "known":
+                held = public(value)
+                if isinstance(held, bool | str):
+                    put(number, rows, held, None)
+
+    def _computed(
+        self, owner: Leaf | Fork, graph: Any, outputs: Sequence[Any], columns: Mapping[str, Column], count: int
+    ) -> Outcome | None:
+        key = id(owner)
+        if key not in self._kernels:
+            try:
+                self._kernels[key] = Kernel(graph, outputs, self.plan.varying, self.scales)
+            except NotInSteps:
+                self._kernels[key] = None
+        kernel = self._kernels[key]
+        return None if kernel is None else kernel.run(columns, count)
+
+
+def _without_refused(
+    columns: Mapping[str, Column], rows: Column, found: Outcome, left: list[Column]
+) -> tuple[Mapping[str, Column], Column, Outcome]:
+    if found.refused is None:
+        return columns, rows, found
+    kept = ~found.refused
+    left.append(rows[found.refused])
+    return {name: column[kept] for name, column in columns.items()}, rows[kept], _taken(found, kept)
+
+
+def _taken(found: Outcome, kept: Column) -> Outcome:
+    unders = [under[kept] if isinstance(under, np.ndarray) else under for under in found.unders]
+    return Outcome([over[kept] for over in found.overs], unders, None)
+
+
+def _broken(leaf: Leaf, found: Outcome) -> Column | None:
+    """The rows with a fraction where there must be none."""
+    broken = None
+    for whole, over, under in zip(leaf.whole, found.overs, found.unders, strict=True):
+        if whole and not (isinstance(under, int) and under == 1):
+            here = over % under != 0
+            if here.any():
+                broken = here if broken is None else broken | here
+    return broken
+
+
+def _numbers(part: tuple[Column, Any], one: Wanted) -> Column:
+    """Numerators and denominators as the column's own type."""
+    over, under = part
+    whole = one.type == "int64"
+    if isinstance(under, int) and under == 1:
+        return over if whole else over.astype(np.float64)
+    exact: Column = over // under if whole else over / under
+    return exact
