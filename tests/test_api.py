@@ -58,6 +58,8 @@ def test_the_public_names() -> None:
         "Problems",
         "__version__",
         "evaluate",
+        "evaluate_table",
+        "sweep",
     ]
     assert all(getattr(vramledger, name) is not None for name in vramledger.__all__)
     with pytest.raises(AttributeError, match="estimate"):

@@ -49,6 +49,7 @@ LINTED = {code.replace("-", "_"): code for code in WARNED}
 TYPED = {
     "bad_name": "bad-name",
     "broken_package": "broken-package",
+    "cannot_resume": "cannot-resume",
     "file_exists": "file-exists",
     "file_too_large": "file-too-large",
     "no_graphviz": "no-graphviz",

@@ -327,7 +327,7 @@ def test_a_fork_is_followed_in_both_directions() -> None:
     steps = [read(with_number(scenario, "model.num_key_value_heads", heads)) for heads in (2, 4)]
     assert interpreted(steps[0], "saved.bytes") != interpreted(steps[1], "saved.bytes")
     plan = Plan(steps[0].program, steps[0].facts, targets(steps[0]))
-    root = plan._root
+    root = plan.root
     assert isinstance(root, Fork)
     assert tree_of(root) == {}
     agree(plan, steps[0])

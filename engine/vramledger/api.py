@@ -94,7 +94,8 @@ def _evaluator(
     base: str | Path | None,
 ) -> Any:
     from vramledger.tables.evaluate import Evaluator
-    from vramledger.tables.wanted import wanted
+    from vramledger.tables.wanted import base_of, wanted
 
     beats = {"convention": convention} if convention else {}
-    return Evaluator(ruleset, read_raw(scenario, base), wanted(ruleset, select), beats)
+    raw = read_raw(scenario, base)
+    return Evaluator(ruleset, raw, wanted(ruleset, select, base_of(ruleset, raw, beats)), beats)

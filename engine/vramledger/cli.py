@@ -22,6 +22,7 @@ COMMANDS = (
     "explain",
     "compare",
     "batch",
+    "sweep",
     "verify",
     "test",
     "lint",

@@ -74,6 +74,7 @@ Code = Literal[
     "unused",
     # commands
     "bad-name",
+    "cannot-resume",
     "file-exists",
     "no-graphviz",
     "unwritable-file",

@@ -1,4 +1,4 @@
-"""`vramledger batch`: many scenario files to a table, CSV or JSON Lines."""
+"""`vramledger batch`: scenario files, or tables with a scenario a row, to a table or a file of answers."""
 
 from __future__ import annotations
 
@@ -6,66 +6,72 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from vramledger.commands.answers import OPTIONS, deliver, form_of, selected
 from vramledger.commands.command import FAILED, FAULTY, FINE, SET, Command, overrides, report
 from vramledger.inputs.many import AT_FAULT, OK, Answer, answers, find, known
+from vramledger.problems import Place, Problems, problem
 
-FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".txt": "table"}
-SELECTED = (
-    "parameters.bytes",
-    "gradients.bytes",
-    "optimizer.bytes",
-    "activations.bytes",
-    "logits.bytes",
-    "kv_cache.bytes",
-    "overhead.bytes",
-    "total.bytes",
-)
+_TABLES = (".parquet", ".csv", ".jsonl", ".ndjson")
 
 
 def run(ruleset: Any, options: argparse.Namespace) -> int:
-    """Answers every file; a bad one is a row and a report, and the rest go on."""
-    from vramledger.output import whole_file
+    """Answers every row or file; a bad one is a row and a report, and the rest go on."""
+    form = form_of(options)
+    tables = [Path(given) for given in options.inputs if Path(given).suffix.lower() in _TABLES]
+    files = [given for given in options.inputs if Path(given) not in tables]
+    if tables and files:
+        message = f"{tables[0]} is a table and {files[0][:200]} is not: their answers have different columns"
+        raise Problems([problem("wrong-shape", message, Place(files[0][:200]), "answer them apart")])
+    if tables:
+        return deliver(_of_tables(ruleset, options, tables), form, options, fitting=True)
+    paths = find(files)
+    if form == "table":
+        return _for_people(ruleset, options, paths)
+    if options.where or options.best or options.keep:
+        message = "--where, --best and --keep are for tables: a CSV, JSON Lines or Parquet file with a scenario a row"
+        raise Problems([problem("wrong-shape", message, Place("batch"))])
+    from vramledger.tables.work import Asked, FileWork
 
-    paths = find(options.inputs)
-    names = [name.strip() for given in options.select for name in given.split(",")] or list(SELECTED)
+    asked = Asked(tuple(options.specs), overrides(options), selected(options))
+    return deliver(FileWork(paths, asked, ruleset), form, options, fitting=True)
+
+
+def _of_tables(ruleset: Any, options: argparse.Namespace, paths: list[Path]) -> Any:
+    from vramledger.inputs.raw import read_raw
+    from vramledger.tables.sources import SOURCES, Joined
+    from vramledger.tables.work import Asked, TableWork
+
+    sources = [SOURCES[path.suffix.lower()](path, options.part_rows) for path in paths]
+    source = sources[0] if len(sources) == 1 else Joined(sources)
+    keep = tuple(name.strip() for given in options.keep for name in given.split(",") if name.strip())
+    asked = Asked(tuple(options.specs), overrides(options), selected(options), options.where, keep=keep)
+    return TableWork(source, read_raw(options.scenario or {}), asked, ruleset)
+
+
+def _for_people(ruleset: Any, options: argparse.Namespace, paths: list[Path]) -> int:
+    from vramledger.output import whole_file
+    from vramledger.reports import batch, blocks
+    from vramledger.rules.overlay import base_declarations
+
+    names = list(selected(options) or batch.SELECTED)
     known(ruleset, names)
-    form = _format(options)
     found = _watched(answers(ruleset, paths, names, overrides(options)), len(paths), bool(options.output))
+    done = list(found)
+    made = batch.blocks(done, names, base_declarations(ruleset))
     if options.output:
         with whole_file(options.output) as file:
-            done = _write(ruleset, found, names, form, file)
+            blocks.write(made, file)
     else:
-        done = _write(ruleset, found, names, form, sys.stdout)
+        blocks.write(made, sys.stdout)
     for answer in done:
         if answer.problems:
             report(answer.problems, options.json)
     if options.output:
-        from vramledger.reports.batch import summary
-
-        print(f"{summary(done)}; written to {options.output}", file=sys.stderr)
+        print(f"{batch.summary(done)}; written to {options.output}", file=sys.stderr)
     statuses = {answer.status for answer in done}
     return FAULTY if AT_FAULT in statuses else FAILED if statuses - {OK} else FINE
-
-
-def _format(options: argparse.Namespace) -> str:
-    named = "jsonl" if options.json else options.format
-    return named or FORMATS.get(Path(options.output or "").suffix.lower(), "table")
-
-
-def _write(ruleset: Any, found: Iterator[Answer], names: list[str], form: str, stream: IO[str]) -> list[Answer]:
-    from vramledger.reports import batch, blocks
-    from vramledger.rules.overlay import base_declarations
-
-    declared = base_declarations(ruleset)
-    if form == "csv":
-        return batch.write_csv(found, names, declared, stream)
-    if form == "jsonl":
-        return batch.write_json_lines(found, stream)
-    done = list(found)
-    blocks.write(batch.blocks(done, names, declared), stream)
-    return done
 
 
 def _watched(found: Iterator[Answer], count: int, quiet_output: bool) -> Iterator[Answer]:
@@ -82,17 +88,20 @@ def _watched(found: Iterator[Answer], count: int, quiet_output: bool) -> Iterato
 COMMAND = Command(
     "batch",
     run,
-    "Many scenario files to a table, CSV or JSON Lines.",
+    "Scenario files, or tables with a scenario a row, to a table, CSV, JSON Lines, Parquet or Arrow.",
     "batch 'runs/**/*.yaml' -o runs.csv",
     (
-        (("inputs",), {"nargs": "+", "help": "scenario files, folders, or patterns in quotes"}),
-        SET,
         (
-            ("--select",),
-            {"action": "append", "default": [], "metavar": "NAMES", "help": "the quantities to give, with ,"},
+            ("inputs",),
+            {"nargs": "+", "help": "scenario files, folders, patterns in quotes; or CSV, JSON Lines, Parquet"},
         ),
-        (("--format",), {"choices": sorted(set(FORMATS.values())), "help": "default: by the name of -o, or a table"}),
-        (("-o", "--output"), {"metavar": "FILE", "help": "write there, whole or not at all"}),
+        SET,
+        (("--scenario",), {"metavar": "FILE", "help": "a scenario that the rows of a table are laid over"}),
+        (
+            ("--keep",),
+            {"action": "append", "default": [], "metavar": "COLUMNS", "help": "columns to carry along unread, with ,"},
+        ),
+        *OPTIONS,
     ),
     scenario=True,
 )

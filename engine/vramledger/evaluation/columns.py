@@ -9,18 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vramledger.evaluation.residual import Graph
-from vramledger.evaluation.steps import FLAGS, Bounds, NotInSteps, Ratio, Ref, Step, Steps, fits
+from vramledger.evaluation.steps import FLAGS, Bounds, Ref, Step, Steps, fits
 
 Column = NDArray[Any]
 CHUNK = 8192
 _UFUNCS = {"add": "add", "multiply": "multiply", "floordiv": "floor_divide", "min": "minimum", "max": "maximum"}
-
-
-class Scaled(NamedTuple):
-    """A column of facts as integers; `scale` times the fact."""
-
-    values: Column
-    scale: int = 1
 
 
 class Outcome(NamedTuple):
@@ -76,40 +69,40 @@ def _in_order(nodes: set[Any]) -> list[Any]:
 
 
 def _ends(column: Column) -> Bounds:
-    return int(column.min()), int(column.max())
+    return (int(column.min()), int(column.max())) if len(column) else (0, 0)
 
 
 def _compiled(steps: list[Step], wanted: list[Ref]) -> tuple[Callable[[Any, Any, Any], None], list[type], list[type]]:
     """A function of facts, outputs and scratch columns, the types of the outputs and of the scratch columns."""
     needed = _needed(steps, wanted)
-    last = {part: number for number in needed for part in steps[number].arguments if isinstance(part, Ref)}
-    place = {number: f"o{position}" for position, number in enumerate(wanted)}
+    last = {part: ref for ref in needed for part in steps[ref.number].arguments if isinstance(part, Ref)}
+    place = {ref: f"o{position}" for position, ref in enumerate(wanted)}
     room: list[type] = []
     free: dict[type, list[str]] = {bool: [], np.int64: []}
     lines: list[str] = []
-    for number in needed:
-        op, arguments = steps[number]
+    for ref in needed:
+        op, arguments = steps[ref.number]
         if op == "fact":
-            if number in place:
-                lines.append(f"copyto({place[number]}, f{arguments[0]})")
+            if ref in place:
+                lines.append(f"copyto({place[ref]}, f{arguments[0]})")
             else:
-                place[number] = f"f{arguments[0]}"
+                place[ref] = f"f{arguments[0]}"
             continue
         texts = [place[part] if isinstance(part, Ref) else repr(int(part)) for part in arguments]
-        kind: type = bool if op in FLAGS else np.int64
-        spare = [part for part in dict.fromkeys(a for a in arguments if isinstance(a, Ref)) if last[part] == number]
-        ended = [place[part] for part in spare if place[part][0] in "ib"]
+        kind = _type(steps[ref.number])
+        ended = [part for part in dict.fromkeys(arguments) if isinstance(part, Ref) and last[part] == ref]
+        spare = [place[part] for part in ended if place[part][0] in "ib"]
         if op != "if":  # its sides are copied one after the other, so none of them may be its own target
-            _release(ended, free)
-        if number not in place:
+            _release(spare, free)
+        if ref not in place:
             if not free[kind]:
                 room.append(kind)
                 free[kind].append(f"{'b' if kind is bool else 'i'}{len(room) - 1}")
-            place[number] = free[kind].pop()
+            place[ref] = free[kind].pop()
         if op == "if":
-            _release(ended, free)
-        lines += _written(op, texts, place[number], steps, arguments)
-    return _function(lines, steps, wanted, room), [_type(steps[number]) for number in wanted], room
+            _release(spare, free)
+        lines += _written(op, texts, place[ref], arguments)
+    return _function(lines, steps, wanted, room), [_type(steps[ref.number]) for ref in wanted], room
 
 
 def _release(names: list[str], free: dict[type, list[str]]) -> None:
@@ -118,23 +111,22 @@ def _release(names: list[str], free: dict[type, list[str]]) -> None:
 
 
 def _needed(steps: list[Step], wanted: list[Ref]) -> list[Ref]:
-    found: set[int] = set()
-    waiting: list[int] = list(wanted)
+    """The steps behind those that are wanted, in order."""
+    found: set[Ref] = set()
+    waiting = list(wanted)
     while waiting:
-        number = waiting.pop()
-        if number not in found:
-            found.add(number)
-            waiting += [
-                part for part in steps[number].arguments if isinstance(part, Ref) and steps[number].op != "fact"
-            ]
-    return [Ref(number) for number in sorted(found)]
+        ref = waiting.pop()
+        if ref not in found:
+            found.add(ref)
+            waiting += [part for part in steps[ref.number].arguments if isinstance(part, Ref)]
+    return sorted(found)
 
 
 def _type(step: Step) -> type:
     return bool if step.op in FLAGS else np.int64
 
 
-def _written(op: str, texts: list[str], out: str, steps: list[Step], arguments: tuple[Any, ...]) -> list[str]:
+def _written(op: str, texts: list[str], out: str, arguments: tuple[Any, ...]) -> list[str]:
     match op:
         case "below":
             return [f"less({texts[0]}, 0, out={out})"]
@@ -169,6 +161,3 @@ def _function(
     exec(compile(text, "<columns>", "exec"), space)  # noqa: S102 - the text holds generated names and numbers only
     run: Callable[[Any, Any, Any], None] = space["run"]
     return run
-
-
-__all__ = ["CHUNK", "Kernel", "NotInSteps", "Outcome", "Ratio", "Scaled"]

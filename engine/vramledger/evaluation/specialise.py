@@ -14,10 +14,11 @@ from typing import Any
 from vramledger.evaluation.arithmetic import Undecided
 from vramledger.evaluation.evaluate import Evaluation
 from vramledger.evaluation.facts import Facts
-from vramledger.evaluation.frame import Fault
+from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.residual import MOST_ROOM, Graph, Node, TooLarge
 from vramledger.evaluation.scalar import compile_scalar
 from vramledger.evaluation.values import NotApplicable, Range, Verdict, exact, public
+from vramledger.rules.model import Formula, Scope
 from vramledger.rules.overlay import Program
 
 Assumed = dict[tuple[Any, ...], bool]
@@ -48,10 +49,13 @@ class Fork:
 class Plan:
     """The compiled form of one shape for some targets."""
 
-    def __init__(self, program: Program, facts: Facts, targets: Sequence[str]) -> None:
+    def __init__(
+        self, program: Program, facts: Facts, targets: Sequence[str], formulas: Sequence[Formula] = ()
+    ) -> None:
         self.program = program
         self.facts = facts
         self.targets = tuple(targets)
+        self.formulas = tuple(formulas)  # evaluated after the targets, with names as a scenario has them
         self.varying = varying(facts)
         self._room = MOST_ROOM
         self.root = self._specialise({})
@@ -79,7 +83,7 @@ class Plan:
             return {}
         if any(whole and not isinstance(exact(n), int) for whole, n in zip(leaf.whole, numbers, strict=True)):
             return {}
-        return _assemble(self.targets, leaf.shapes, numbers)
+        return _assemble(self.targets, leaf.shapes[: len(self.targets)], numbers)
 
     def _specialise(self, assumed: Assumed) -> Leaf | Fork:
         """The code for one way through what varies; where that takes too much, it is left to the interpreter."""
@@ -88,7 +92,7 @@ class Plan:
         try:
             return self._compiled(graph, evaluation)
         except (TooLarge, RecursionError):
-            return Leaf(graph, (), lambda *_: (), (("asks", None),) * len(self.targets), ())
+            return Leaf(graph, (), lambda *_: (), (("asks", None),) * len((*self.targets, *self.formulas)), ())
         finally:
             self._room = max(0, graph.room - evaluation.work)
 
@@ -97,12 +101,13 @@ class Plan:
         outputs: list[Any] = []
         whole: list[bool] = []
         try:
-            for target in self.targets:
+            wanted: list[str | Formula] = [*self.targets, *self.formulas]
+            for target in wanted:
                 value = _target(evaluation, target)
                 shape, parts = _parts(value)
                 shapes.append((shape, None if parts else value))
                 outputs += parts
-                declared = self.program.declarations.get(target)
+                declared = self.program.declarations.get(target) if isinstance(target, str) else None
                 whole += [declared is not None and declared.unit == "B"] * len(parts)
         except Undecided as open_test:
             test = compile_scalar(graph, [open_test.test], self.varying)
@@ -111,9 +116,11 @@ class Plan:
         return Leaf(graph, tuple(outputs), run, tuple(shapes), tuple(whole))
 
 
-def _target(evaluation: Evaluation, name: str) -> Any:
+def _target(evaluation: Evaluation, target: str | Formula) -> Any:
     try:
-        return evaluation.quantity(name)
+        if isinstance(target, Formula):
+            return evaluation.evaluate(target.tree, Frame(target, Scope()))
+        return evaluation.quantity(target)
     except Fault:
         return None
 

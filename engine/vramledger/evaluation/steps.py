@@ -30,10 +30,10 @@ class Step(NamedTuple):
     arguments: tuple[Any, ...]
 
 
-class Ref(int):
-    """The number of a step, told apart from a known integer by its class."""
+class Ref(NamedTuple):
+    """A step, by its number."""
 
-    __slots__ = ()
+    number: int
 
 
 class Ratio(NamedTuple):
@@ -117,12 +117,12 @@ class Steps(Writer[Ratio]):
         """A step, the one that is there already, or the integer that it comes to."""
         if op != "fact" and not any(isinstance(argument, Ref) for argument in arguments):
             return int(_APPLY[op](*arguments))
-        if not all(LEAST <= argument <= MOST for argument in arguments):
+        if not all(isinstance(argument, Ref) or LEAST <= argument <= MOST for argument in arguments):
             raise NotInSteps
-        key = Step(op, tuple((argument, isinstance(argument, Ref)) for argument in arguments))
+        key = Step(op, arguments)
         if key not in self._known:
             self._known[key] = Ref(len(self.list))
-            self.list.append(Step(op, arguments))
+            self.list.append(key)
         return self._known[key]
 
     def plus(self, a: Any, b: Any) -> Any:
@@ -143,15 +143,14 @@ class Steps(Writer[Ratio]):
     def _common(self, parts: list[Ratio]) -> Any:
         """A denominator that all parts can be brought to."""
         known = lcm(*(part.under for part in parts if not isinstance(part.under, Ref)))
-        varying = sorted({int(part.under) for part in parts if isinstance(part.under, Ref)})
         found: Any = known
-        for number in varying:
-            found = self.times(Ref(number), found)
+        for under in sorted({part.under for part in parts if isinstance(part.under, Ref)}):
+            found = self.times(under, found)
         return found
 
     def _quotient(self, common: Any, under: Any) -> Any:
         """What brings a denominator to a common one, which it divides."""
-        if _same(common, under):
+        if common == under:
             return 1
         if not isinstance(under, Ref) and under == 1:
             return common
@@ -162,7 +161,7 @@ class Steps(Writer[Ratio]):
     def _above(self, over: Any) -> bool:
         """Whether a divisor, which is never 0, is known to be above it."""
         signs = {atom.arguments[0]: atom.positive for atom in self.graph.atoms if atom.op == "fact"}
-        low, _ = self.bounds({name: (0 if signs.get(name) else LEAST, MOST) for name in self.facts})[over]
+        low, _ = self.bounds({name: (0 if signs.get(name) else LEAST, MOST) for name in self.facts})[over.number]
         return bool(low >= 0)
 
     def bounds(self, facts: Mapping[str, Bounds]) -> list[Bounds]:
@@ -172,13 +171,9 @@ class Steps(Writer[Ratio]):
             if op == "fact":
                 found.append(facts[self.facts[arguments[0]]])
                 continue
-            ends = [found[part] if isinstance(part, Ref) else (part, part) for part in arguments]
+            ends = [found[part.number] if isinstance(part, Ref) else (part, part) for part in arguments]
             found.append(_BOUNDS[op](*ends))
         return found
-
-
-def _same(a: Any, b: Any) -> bool:
-    return isinstance(a, Ref) == isinstance(b, Ref) and a == b
 
 
 def _reduced(over: Any, under: Any) -> Ratio:

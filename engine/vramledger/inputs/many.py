@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vramledger.evaluation.compiled import ledger_of
+from vramledger.evaluation.values import as_json
 from vramledger.inputs.checks import check_expect
 from vramledger.inputs.raw import read_raw
 from vramledger.inputs.scenario import read_scenario
@@ -27,6 +28,16 @@ class Answer(NamedTuple):
     values: dict[str, Any]
     warnings: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as JSON."""
+        return {
+            "scenario": self.scenario,
+            "status": self.status,
+            "quantities": {name: as_json(value) for name, value in self.values.items()},
+            "warnings": list(self.warnings),
+            "problems": [found.to_dict() for found in self.problems],
+        }
 
 
 def find(given: Iterable[str]) -> list[Path]:

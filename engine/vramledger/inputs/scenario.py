@@ -87,7 +87,10 @@ class _Reader:
 
     def _note(self, key: Scalar, name: str, value: Node) -> None:
         kind = self.kinds.get(name)
-        if kind is not None and isinstance(value, Mapping):
+        first, dot, rest = name.partition(".")
+        if dot and name not in self.declarations and first in self.kinds and self.kinds[first].rest:
+            self._note_kind(self.kinds[first], Mapping(((key._replace(text=rest), value),), key.place))
+        elif kind is not None and isinstance(value, Mapping):
             self._note_kind(kind, value)
         elif kind is not None and name not in self.declarations:
             self._keep(kind.selector, key, value)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vramledger.evaluation.columns import Column
 from vramledger.evaluation.compiled import ledger_of
-from vramledger.evaluation.facts import Given
+from vramledger.evaluation.facts import Facts
+from vramledger.evaluation.frame import Fault, Frame
+from vramledger.evaluation.ledger import Ledger
 from vramledger.evaluation.values import NotApplicable
 from vramledger.inputs.raw import IN_MEMORY, Raw
-from vramledger.inputs.scenario import Scenario, read_scenario
+from vramledger.inputs.scenario import read_scenario
 from vramledger.problems import Problem, Problems
 from vramledger.rules.load import RuleSet
-from vramledger.tables.rows import Group, Numbers, Rows
+from vramledger.rules.model import Formula, Scope
+from vramledger.tables.rows import CELL, Group, Numbers, Rows
 from vramledger.tables.shape import Shape
 from vramledger.tables.sheet import Sheet
-from vramledger.tables.wanted import Wanted, schema
+from vramledger.tables.wanted import KEPT, Wanted, schema
 
 _TRIES = 3  # rows that stand for a group before its rows are read one by one
 
@@ -39,26 +44,49 @@ class Evaluator:
     """Answers tables whose rows say what differs from one scenario; shapes are remembered from table to table."""
 
     def __init__(
-        self, ruleset: RuleSet, raw: Raw, columns: Sequence[Wanted], overrides: Mapping[str, Any] | None = None
+        self,
+        ruleset: RuleSet,
+        raw: Raw,
+        columns: Sequence[Wanted],
+        overrides: Mapping[str, Any] | None = None,
+        where: Formula | None = None,
     ) -> None:
         self.ruleset = ruleset
         self.raw = raw
         self.columns = list(columns)
         self.overrides = dict(overrides or {})
+        self.where = where
+        self._asked = [*self.columns, *([Wanted(KEPT, KEPT, "", pa.bool_())] if where else [])]
         self._shapes: dict[Any, _Found] = {}
 
     def table(self, given: pa.Table, keep: Sequence[str] = ()) -> pa.Table:
         """The table with the answers beside it. Columns named in `keep` are carried along and not asked."""
+        return self.kept(given, keep)[0]
+
+    def kept(
+        self, given: pa.Table, keep: Sequence[str] = (), faults: Mapping[int, str] = MappingProxyType({})
+    ) -> tuple[pa.Table, Column | None]:
+        """The same, and which rows the formula keeps; None where there is no formula.
+
+        `faults` says what is wrong with rows that could not even be read.
+        """
         asked = given.drop_columns([name for name in keep if name in given.column_names])
         rows = Rows(asked)
-        sheet = Sheet(self.columns, given.num_rows)
+        sheet = Sheet(self._asked, given.num_rows)
         for group in rows.groups():
             self._group(rows, group, sheet)
+        for row, said in faults.items():
+            sheet.put_one(row, [None] * len(self._asked), said)
+        found, problems = sheet.arrays()
+        kept = None
+        if self.where is not None:
+            held = found.pop()
+            kept = pc.or_(pc.fill_null(held, False), pc.is_valid(problems)).to_numpy(zero_copy_only=False)
         taken = set(given.column_names)
-        added = [(field, array) for field, array in zip(schema(self.columns), sheet.arrays(), strict=True)]
-        fields = [*given.schema, *(field for field, _ in added if field.name not in taken)]
-        arrays = [*given.columns, *(array for field, array in added if field.name not in taken)]
-        return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+        added = zip(schema(self.columns), [*found, problems], strict=True)
+        fresh = [(field, array) for field, array in added if field.name not in taken]
+        fields = pa.schema([*given.schema, *(field for field, _ in fresh)])
+        return pa.Table.from_arrays([*given.columns, *(array for _, array in fresh)], schema=fields), kept
 
     def _group(self, rows: Rows, group: Group, sheet: Sheet) -> None:
         shape = self._shape(rows, group)
@@ -100,12 +128,20 @@ class Evaluator:
             except Problems as found:
                 faults.append(told_of(found.problems))
                 continue
-            facts = read.facts.values
-            fixed = [name for name in group.varies if not _is(facts.get(name), rows.numbers[name], row)]
-            return fixed or Shape(read, {name: rows.numbers[name].scale for name in group.varies}, self.columns)
+            facts = {name: self._fact(name, read.facts) for name in group.varies}
+            fixed = [name for name, fact in facts.items() if not _is(read.facts, fact, rows.numbers[name], row)]
+            scales = {name: rows.numbers[name].scale for name in group.varies}
+            return fixed or Shape(read, facts, scales, self._asked, self.where)
         apart = all(len({int(rows.numbers[name].values[row]) for row in tried}) == len(tried) for name in group.varies)
         same = len(set(faults)) == 1 and apart and len(tried) == _TRIES
         return _Fault(faults[0] if same else None)
+
+    def _fact(self, name: str, facts: Facts) -> str:
+        """The fact that a column gives: a kind's own field, or one of its record."""
+        first, _, rest = name.partition(".")
+        kind = next((kind for kind in self.ruleset.kinds.values() if kind.key == first), None)
+        spaces = (kind.namespace, kind.rest) if kind is not None else ()
+        return next((f"{space}.{rest}" for space in spaces if f"{space}.{rest}" in facts.values), name)
 
     def _one_by_one(self, rows: Rows, some: Column, sheet: Sheet) -> None:
         told: dict[str, str] = {}
@@ -113,7 +149,7 @@ class Evaluator:
             said = rows.row(row)
             key = repr(said)
             if key in told:
-                sheet.put_one(row, [None] * len(self.columns), told[key])
+                sheet.put_one(row, [None] * len(self._asked), told[key])
                 continue
             values, fault = self.answer(said)
             sheet.put_one(row, values, fault)
@@ -121,12 +157,34 @@ class Evaluator:
                 told[key] = fault
 
     def answer(self, said: Mapping[str, Any]) -> tuple[list[Any], str | None]:
-        """One row's values, and what was wrong with it."""
+        """One row's values, whether it is kept among them, and what was wrong with it."""
         try:
             read = read_scenario(self.ruleset, self.raw, {**self.overrides, **said})
-            return _values(read, self.columns)
+            ledger = ledger_of(read.program, read.facts)
+            names = dict.fromkeys(one.quantity for one in self.columns)
+            known = {name: ledger[name] for name in names if name in read.program.declarations}
+            values, fault = self.cells(self.columns, known)
+            return values + ([_holds(ledger, self.where)] if self.where else []), fault
         except Problems as faults:
-            return [None] * len(self.columns), told_of(faults.problems)
+            return [None] * len(self._asked), told_of(faults.problems)
+
+    @staticmethod
+    def cells(columns: Sequence[Wanted], known: Mapping[str, Any]) -> tuple[list[Any], str | None]:
+        """Values by quantity as the columns' cells; what does not go into one is told."""
+        found = []
+        said = []
+        for one in columns:
+            value, fault = _cell(one, known.get(one.quantity))
+            found.append(value)
+            said += [fault] if fault else []
+        return found, "; ".join(said) or None
+
+
+def _holds(ledger: Ledger, where: Formula) -> bool:
+    try:
+        return ledger.evaluation.evaluate(where.tree, Frame(where, Scope())) is True
+    except Fault as fault:
+        raise Problems([fault.problem]) from None
 
 
 def _within(shape: Shape, columns: Mapping[str, Column], rows: Column) -> tuple[Column | None, Column | None]:
@@ -139,34 +197,26 @@ def _within(shape: Shape, columns: Mapping[str, Column], rows: Column) -> tuple[
     return (None, None) if wrong is None else (~wrong, rows[wrong])
 
 
-def _is(given: Given | None, number: Numbers, row: int) -> bool:
+def _is(facts: Facts, name: str, number: Numbers, row: int) -> bool:
     """Whether a fact is a number that a column can vary."""
+    given = facts.values.get(name)
     if given is None or not given.varies or isinstance(given.value, tuple):
         return False
     return bool(given.value * number.scale == int(number.values[row]))
 
 
-def _values(read: Scenario, columns: Sequence[Wanted]) -> tuple[list[Any], str | None]:
-    ledger = ledger_of(read.program, read.facts)
-    found: list[Any] = []
-    said = []
-    for one in columns:
-        value = ledger[one.quantity] if one.quantity in read.program.declarations else None
-        if isinstance(value, NotApplicable):
-            value = None
-        if isinstance(value, tuple):
-            if not one.end:
-                said.append(f"{one.quantity} is a range here; select {one.quantity}.low and {one.quantity}.high")
-            value = value[one.end == "high"] if one.end else None
-        if value is not None and one.type == "int64" and not -(2**63) <= value < 2**63:
-            said.append(f"{one.quantity} has more than 64 bits")
-            value = None
-        if value is not None and one.type == "double":
-            value = float(value)
-        if isinstance(value, list):
-            value = ", ".join(map(str, value))
-        found.append(value)
-    return found, "; ".join(said) or None
+def _cell(one: Wanted, value: Any) -> tuple[Any, str]:
+    if value is None or isinstance(value, NotApplicable):
+        return None, ""
+    if isinstance(value, tuple):
+        if not one.end:
+            return None, f"{one.quantity} is a range here; select {one.quantity}.low and {one.quantity}.high"
+        value = value[one.end == "high"]
+    if one.type == pa.int64() and not -(2**63) <= value < 2**63:
+        return None, f"{one.quantity} takes more than 64 bits"
+    if one.type == pa.float64():
+        return float(value), ""
+    return (", ".join(map(str, value)) if isinstance(value, list) else value), ""
 
 
 def told_of(problems: Sequence[Problem]) -> str:
@@ -174,8 +224,13 @@ def told_of(problems: Sequence[Problem]) -> str:
     return "; ".join(_line(found) for found in problems)
 
 
+def _place(found: Problem) -> str:
+    place = found.labels[0].place
+    return place.path if place.path.startswith(CELL) else str(place)
+
+
 def _line(found: Problem) -> str:
     named = found.labels and found.labels[0].place.path != IN_MEMORY
-    place = f"{found.labels[0].place}: " if named else ""
+    place = f"{_place(found)}: " if named else ""
     hints = f" ({found.hints[0]})" if found.hints else ""
     return f"{place}{found.code}: {found.message}{hints}"

@@ -12,6 +12,9 @@ import pyarrow.compute as pc
 from vramledger.evaluation.columns import Column
 from vramledger.inputs.raw import Written
 
+_WHOLE = r"^-?[0-9]{1,18}$"
+_DECIMAL = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
+CELL = "column "  # begins the place of what a cell says
 _SCALES = tuple(10**power for power in range(13))
 
 
@@ -53,11 +56,14 @@ class Rows:
         self._keys: dict[str, Column] = {}
         for name in table.column_names:
             column = table[name]
-            found = _numbers(column) if self.count else None
+            written = _written(column)
+            found = _numbers(column if written is None else written) if self.count else None
+            if found is not None:
+                self.numbers[name] = found
             if found is None:
                 self._keys[name] = _codes(column)
-            else:
-                self.numbers[name] = found
+            elif written is not None and found.there is not None:
+                self._keys[name] = _codes(pc.if_else(found.there, pa.scalar(None, column.type), column))
 
     def groups(self) -> Iterator[Group]:
         """The rows by what is no number, and by which numbers are there and on which side of 0."""
@@ -72,12 +78,12 @@ class Rows:
     def group(self, rows: Column, also: Sequence[str] = ()) -> Group:
         """Rows that share a key, with the numbers named in `also` as a part of it."""
         first = int(rows[0])
-        said = {name: self.said(name, first) for name in (*self._keys, *also)}
         varies = tuple(
             name
             for name, number in self.numbers.items()
             if name not in also and (number.there is None or bool(number.there[first]))
         )
+        said = {name: self.said(name, first) for name in (*self._keys, *also) if name not in varies}
         return Group(rows, {name: value for name, value in said.items() if value is not None}, varies)
 
     def split(self, rows: Column, names: Sequence[str]) -> Iterator[Group]:
@@ -89,12 +95,24 @@ class Rows:
     def said(self, name: str, row: int) -> Any:
         """What a cell says, as a scenario would; None where it is empty."""
         value = self.table[name][row].as_py()
-        return Written(value, f"column {name}") if isinstance(value, str) else value
+        return Written(value, f"{CELL}{name}") if isinstance(value, str) else value
 
     def row(self, row: int) -> dict[str, Any]:
         """Everything that a row says."""
         found = {name: self.said(name, row) for name in self.table.column_names}
         return {name: value for name, value in found.items() if value is not None}
+
+
+def _written(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """The numbers in a column of texts, as they are where a few cells say something else; None where there are none."""
+    if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
+        return None
+    for pattern, kind in ((_WHOLE, pa.int64()), (_DECIMAL, pa.float64())):
+        matched = pc.fill_null(pc.match_substring_regex(column, pattern), False)
+        texts = pc.drop_null(column)
+        if 2 * (pc.sum(matched).as_py() or 0) > len(texts):
+            return pc.if_else(matched, column, pa.scalar(None, column.type)).cast(kind)
+    return None
 
 
 def _numbers(column: pa.ChunkedArray) -> Numbers | None:

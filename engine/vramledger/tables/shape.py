@@ -7,33 +7,44 @@ from typing import Any
 
 import numpy as np
 
-from vramledger.evaluation.columns import Column, Kernel, NotInSteps, Outcome
+from vramledger.evaluation.columns import Column, Kernel, Outcome
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.specialise import Fork, Leaf, Plan
+from vramledger.evaluation.steps import NotInSteps
 from vramledger.evaluation.values import public
 from vramledger.inputs.scenario import Scenario
-from vramledger.rules.model import Declaration
-from vramledger.tables.wanted import Wanted
+from vramledger.rules.model import Declaration, Formula
+from vramledger.tables.wanted import KEPT, Wanted
 
 Put = Callable[[int, Any, Any, Any], None]  # a column's number, rows, values, which of them are there (None: all)
 
 
 class Shape:
-    """The code for the rows of one shape: `numbers` are the facts that vary, by name, each with its scale."""
+    """The code for the rows of one shape: `names` are the facts that columns vary, `scales` what they are times."""
 
-    def __init__(self, read: Scenario, numbers: Mapping[str, int], columns: Sequence[Wanted]) -> None:
+    def __init__(
+        self,
+        read: Scenario,
+        names: Mapping[str, str],
+        scales: Mapping[str, int],
+        columns: Sequence[Wanted],
+        where: Formula | None = None,
+    ) -> None:
         self.read = read
         self.columns = columns
-        self.scales = dict(numbers)
-        values = {name: given._replace(varies=name in numbers) for name, given in read.facts.values.items()}
+        self.names = dict(names)
+        self.scales = {names[column]: scale for column, scale in scales.items()}
+        varies = {*names.values()}
+        values = {name: given._replace(varies=name in varies) for name, given in read.facts.values.items()}
         self.facts: Facts = read.facts._replace(values=values)
         known = dict.fromkeys(one.quantity for one in columns if one.quantity in read.program.declarations)
-        self.plan = Plan(read.program, self.facts, list(known))
+        self.plan = Plan(read.program, self.facts, list(known), [where] if where else [])
         self._kernels: dict[int, Kernel | None] = {}
         self._leaves: dict[int, tuple[dict[str, Any], bool]] = {}
 
     def bad(self, name: str, values: Column) -> Column | None:
         """The rows whose fact breaks what its declaration allows; None where no row does."""
+        name = self.names[name]
         declared: Declaration | None = self.read.program.declarations.get(name)
         if declared is None:
             return None
@@ -49,7 +60,8 @@ class Shape:
     def run(self, columns: Mapping[str, Column], rows: Column, put: Put) -> list[Column]:
         """Puts the answers of rows where they belong; rows that must be answered one by one come back."""
         left: list[Column] = []
-        self._follow(self.plan.root, columns, rows, put, left)
+        facts = {self.names[name]: column for name, column in columns.items()}
+        self._follow(self.plan.root, facts, rows, put, left)
         return left
 
     def _follow(
@@ -87,7 +99,7 @@ class Shape:
         if broken is not None:
             left.append(rows[broken])
             rows, found = rows[~broken], _taken(found, ~broken)
-        targets = self.plan.targets
+        targets = (*self.plan.targets, *(KEPT for _ in self.plan.formulas))
         position = 0
         parts: dict[str, tuple[str, Any]] = {}
         for target, (shape, known) in zip(targets, leaf.shapes, strict=True):

@@ -48,8 +48,8 @@ class Sheet:
         if said is not None:
             self.problems[row] = said
 
-    def arrays(self) -> list[pa.Array]:
-        """The columns and the problems, as Arrow has them."""
+    def arrays(self) -> tuple[list[pa.Array], pa.Array]:
+        """The columns, and the problems, as Arrow has them."""
         found = []
         for one, values, there in zip(self.columns, self._values, self._there, strict=True):
             if values is None:
@@ -59,8 +59,7 @@ class Sheet:
         said: list[str | None] = [None] * self.count if self.problems else []
         for row, text in self.problems.items():
             said[row] = text
-        found.append(pa.array(said, pa.string()) if said else pa.nulls(self.count, pa.string()))
-        return found
+        return found, pa.array(said, pa.string()) if said else pa.nulls(self.count, pa.string())
 
 
 def _one(row: int) -> Column:

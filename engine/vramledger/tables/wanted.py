@@ -1,23 +1,27 @@
-"""Which columns a table of answers has: it follows from the rules alone, so every part of a table has the same."""
+"""Which columns a table of answers has. Its rows have no say in it, so every part of a table has the same."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from vramledger.evaluation.ledger import FITS, TOTAL
+from vramledger.evaluation.values import Range
+from vramledger.inputs.raw import Raw
+from vramledger.inputs.scenario import Scenario, read_scenario
 from vramledger.language.syntax import Binary, Call, walk
 from vramledger.problems import Place, Problems, nearest, problem
 from vramledger.rules.graph import fill_parts, node_of, rule_part
 from vramledger.rules.load import RuleSet
-from vramledger.rules.model import Formula
+from vramledger.rules.model import Formula, Scope
 from vramledger.rules.overlay import base_declarations
 from vramledger.rules.reads import Reader
 from vramledger.rules.world import World
 
 PROBLEM = "problem"
+KEPT = "kept"  # stands for the formula that says which rows are kept
 SELECTED = (
     "parameters.bytes",
     "gradients.bytes",
@@ -39,15 +43,21 @@ class Wanted(NamedTuple):
     quantity: str
     end: str  # low | high, or "" for the quantity itself
     type: pa.DataType
+    unit: str = ""
 
 
-def wanted(ruleset: RuleSet, names: Sequence[str] = (), listed: str = "select") -> list[Wanted]:
-    """The columns for selected quantities, `X.low` and `X.high` for one that the rules may leave a range.
+def wanted(
+    ruleset: RuleSet, names: Sequence[str] = (), base: Scenario | None = None, listed: str = "select"
+) -> list[Wanted]:
+    """The columns for selected quantities, `X.low` and `X.high` for one that the rules of `base` may leave a range.
 
     Raises Problems for every name that nothing declares.
     """
-    declared = base_declarations(ruleset)
-    open_ = ranges(ruleset)
+    declared = dict(base_declarations(ruleset))
+    if any(name not in declared and name.removesuffix(".low").removesuffix(".high") not in declared for name in names):
+        entries = [ruleset.entry(kind, name) for kind in ruleset.kinds for name in ruleset.names(kind)]
+        declared = {**World(ruleset, entries).declarations, **declared}  # what only some entries know
+    open_ = ranges(ruleset, base)
     found: list[Wanted] = []
     problems = []
     for name in dict.fromkeys(names or SELECTED):
@@ -63,33 +73,47 @@ def wanted(ruleset: RuleSet, names: Sequence[str] = (), listed: str = "select") 
         kind = {"number": pa.int64() if whole else pa.float64(), "boolean": pa.bool_()}.get(one.type.kind, pa.string())
         split = one.type.kind == "number" and quantity in open_ and not ended
         ends: Iterable[str] = (end,) if ended else _ENDS if split else ("",)
-        found += [Wanted(f"{quantity}.{e}" if e else quantity, quantity, e, kind) for e in ends]
+        found += [Wanted(f"{quantity}.{e}" if e else quantity, quantity, e, kind, one.unit) for e in ends]
     if problems:
         raise Problems(problems)
     return list(dict.fromkeys(found))
 
 
-def ranges(ruleset: RuleSet) -> set[str]:
-    """The quantities that the stages' own rules may leave a range."""
-    reader = Reader(World(ruleset, ()))
+def ranges(ruleset: RuleSet, base: Scenario | None = None) -> set[str]:
+    """The quantities that the rules of a scenario may leave a range: the stages', and those of what it chooses."""
+    world = World(ruleset, base.program.entries.values() if base else ())
+    reader = Reader(world)
     leans: dict[str, set[str]] = {}
-    found: set[str] = set()
-    for rule in ruleset.rules:
+    found = {name for name, given in base.facts.values.items() if isinstance(given.value, Range)} if base else set()
+    for rule in world.rules:
         part = rule_part(rule, reader)
         leans.setdefault(part.node, set()).update(part.names)
         if any(_opens(case.formula) for case in rule.cases):
             found.add(node_of(rule))
-    for table in ruleset.tables:
-        for fill in table.fills:
-            for part in fill_parts(table.name, fill, reader):
-                leans.setdefault(part.node, set()).update(part.names)
-            found |= {f"{table.name}[{column}]" for column, cell in fill.cells.items() if _opens(cell)}
-    for name, declaration in base_declarations(ruleset).items():
-        if declaration.default is not None and _opens(declaration.default):
-            found.add(name)
+    for table, fill in world.fills:
+        for part in fill_parts(table, fill, reader):
+            leans.setdefault(part.node, set()).update(part.names)
+        found |= {f"{table}[{column}]" for column, cell in fill.cells.items() if _opens(cell)}
+    columns = (
+        (f"{table.name}[{name}]", one, Scope(one.scope.namespace, table.name))
+        for table in world.tables
+        for name, one in table.columns.items()
+    )
+    for node, one, scope in (*columns, *((name, one, one.scope) for name, one in world.declarations.items())):
+        if one.default is not None:
+            leans.setdefault(node, set()).update(read.node for read in reader.reads(one.default.tree, scope, {}))
+            found |= {node} if _opens(one.default) else set()
     while more := {node for node, names in leans.items() if node not in found and not found.isdisjoint(names)}:
         found |= more
     return found
+
+
+def base_of(ruleset: RuleSet, raw: Raw, overrides: Mapping[str, Any]) -> Scenario | None:
+    """The scenario that rows are laid over, where it is one by itself."""
+    try:
+        return read_scenario(ruleset, raw, overrides)
+    except Problems:
+        return None
 
 
 def _opens(formula: Formula) -> bool:
@@ -103,5 +127,6 @@ def _is_open(part: object) -> bool:
 
 def schema(columns: Sequence[Wanted]) -> Iterator[pa.Field]:
     """The fields that a table of answers adds to what was asked: the selected quantities, and what was wrong."""
-    yield from (pa.field(one.column, one.type) for one in columns)
+    for one in columns:
+        yield pa.field(one.column, one.type, metadata={"unit": one.unit} if one.unit else None)
     yield pa.field(PROBLEM, pa.string())

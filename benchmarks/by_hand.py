@@ -1,0 +1,89 @@
+"""Llama-3-8B with LoRA on an H100 in NumPy, as somebody would write it who has worked the formulas out on paper.
+
+All terms are collected to polynomials of b (batch size), s (sequence length) and r (rank), the constants are folded,
+moments that can never be the peak are left out, and columns are reused where they are no longer needed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Column = NDArray[Any]
+
+FROZEN = 16060522496  # bytes of the model's own parameters
+LORA = 10485760  # bytes of the adapter's parameters for each rank
+BEHIND = LORA // 32 * 31  # those in all layers but one
+SAVED, SAVED_RANK = 9441536, 896  # bytes saved for each token, and for each token and rank
+LOSS = 128256 * 4 + 8  # bytes that the loss keeps for each token
+OUTPUT, COPY = 128256 * 2, 128256 * 4  # the logits of a token, in bf16 and in fp32
+OVERHEAD = (287047680, 666632192)
+CAPACITY = 81089 * 2**20
+SEGMENT = 2 * 2**20
+
+
+def by_hand(b: Column, s: Column, r: Column, accumulation: Column) -> dict[str, Any]:
+    """The columns of the answer; of a range both ends, of `fits` whether it is certain and whether it is possible."""
+    tokens = b * s
+    gradients = r * LORA
+    parameters = gradients + FROZEN
+    optimizer = gradients * 2
+    # activations = tokens * (SAVED + 896 r) + 512 s + 768; 7 adapters keep 4 r bytes in each of 32 layers
+    activations = r * SAVED_RANK
+    activations += SAVED
+    activations *= tokens
+    positions = s * 512
+    positions += 768
+    activations += positions
+    logits = tokens * LOSS
+    logits += 4
+    logits += (b == 1) * 8
+    # Of the moments all have in common: parameters, optimizer, the logits of the output. Over that:
+    # loss: gradients where they are kept, activations, logits, 2 * COPY; never less than the end of forward
+    kept = accumulation > 1
+    peak = tokens * (2 * COPY)
+    peak += activations
+    peak += logits
+    peak += gradients * kept
+    # first layer: gradients, ceil((activations - 16388 tokens) / 32), 102400 tokens
+    # = gradients kept or behind + (activations - 16388 tokens + 31) // 32 + 102400 tokens
+    other = tokens * (102400 * 32 - 16388)
+    other += activations
+    other += 31
+    other >>= 5
+    other += r * np.where(kept, LORA, BEHIND)
+    np.maximum(peak, other, out=peak)
+    # the embedding: gradients and 8192 a token; the step: gradients and as much again
+    np.multiply(tokens, 8192, out=other)
+    np.maximum(other, gradients, out=other)
+    other += gradients
+    np.maximum(peak, other, out=peak)
+    # allocated
+    tokens *= OUTPUT
+    peak += tokens
+    peak += parameters
+    peak += optimizer
+    # total: whole segments and the overhead; at most 115 percent and 32 MiB more
+    low = peak + (SEGMENT - 1)
+    low &= -SEGMENT
+    low += OVERHEAD[0]
+    peak *= 23
+    peak += 19
+    peak //= 20
+    peak += 32 * 2**20 + SEGMENT - 1
+    peak &= -SEGMENT
+    peak += OVERHEAD[1]
+    return {
+        "parameters.bytes": parameters,
+        "gradients.bytes": gradients,
+        "optimizer.bytes": optimizer,
+        "activations.bytes": activations,
+        "logits.bytes": logits,
+        "overhead.bytes.low": OVERHEAD[0],
+        "overhead.bytes.high": OVERHEAD[1],
+        "total.bytes.low": low,
+        "total.bytes.high": peak,
+        "fits": (peak <= CAPACITY, low <= CAPACITY),
+    }

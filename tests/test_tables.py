@@ -1,0 +1,220 @@
+"""Tables of scenarios: `sweep` and `evaluate_table`, what shapes rows, what is wrong with some of them."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import vramledger
+from vramledger import Problems
+from vramledger.rules.open import open_rules
+from vramledger.tables.best import Aim, front, unbeaten
+from vramledger.tables.rows import Rows
+from vramledger.tables.wanted import ranges, wanted
+
+BASE = {"model": "llama-3-8b", "adapter": "lora", "hardware": "h100-80gb"}
+RULES = open_rules()
+
+
+def alone(said, *names):
+    ledger = vramledger.evaluate({**BASE, **said})
+    return [ledger[name] for name in names]
+
+
+def test_a_sweep_is_every_combination_the_last_changing_fastest():
+    table = vramledger.sweep(
+        {"model": "llama-3-8b"},
+        {"optimizer": ["adamw", "sgd"], "batch.size": range(1, 4)},
+        select=["optimizer.bytes", "total.bytes"],
+    )
+    assert table.column_names == [
+        "optimizer",
+        "batch.size",
+        "optimizer.bytes",
+        "total.bytes.low",
+        "total.bytes.high",
+        "problem",
+    ]
+    rows = table.to_pylist()
+    assert [(row["optimizer"], row["batch.size"]) for row in rows] == list(product(["adamw", "sgd"], [1, 2, 3]))
+    for row in rows:
+        scenario = {"model": "llama-3-8b", "optimizer": row["optimizer"], "batch": {"size": row["batch.size"]}}
+        ledger = vramledger.evaluate(scenario)
+        assert row["optimizer.bytes"] == ledger["optimizer.bytes"]
+        assert (row["total.bytes.low"], row["total.bytes.high"]) == ledger.total
+        assert row["problem"] is None
+
+
+def test_a_sweep_over_all_of_a_kind():
+    table = vramledger.sweep(BASE, {"hardware": "all"}, select=["fits", "hardware.name"])
+    assert table["hardware"].to_pylist() == RULES.names("hardware") == table["hardware.name"].to_pylist()
+    assert {True, False} <= {*table["fits"].to_pylist()}
+
+
+def test_a_sweep_over_models_and_ways_to_count():
+    over = {"model": ["gpt2", "llama-3-8b"], "convention": ["standard", "rule-of-thumb"], "batch.size": [1, 8]}
+    for row in vramledger.sweep({}, over, select=["total.bytes"]).to_pylist():
+        scenario = {"model": row["model"], "batch": {"size": row["batch.size"]}}
+        total = vramledger.evaluate(scenario, convention=row["convention"]).total
+        low, high = total if isinstance(total, tuple) else (total, total)
+        assert (row["total.bytes.low"], row["total.bytes.high"]) == (low, high)
+
+
+@pytest.mark.parametrize(
+    ("over", "select", "code"),
+    [
+        ({"batch.size": []}, (), "wrong-shape"),
+        ({"batch.size": "all"}, (), "wrong-shape"),
+        ({"batch.size": [1]}, ["total.byte"], "unknown-name"),
+    ],
+)
+def test_what_no_row_can_answer(over, select, code):
+    with pytest.raises(Problems) as caught:
+        vramledger.sweep(BASE, over, select=select)
+    assert [found.code for found in caught.value.problems] == [code]
+
+
+def test_a_table_keeps_its_rows_their_order_and_columns():
+    table = pa.table(
+        {
+            "job": ["a", "b", "c", "d"],
+            "model": ["gpt2", "llama-3-8b", "gpt2", None],
+            "batch.size": [2, 1, None, 4],
+            "optimizer.state_precision": pa.array([None, None, "fp32", None]),
+        }
+    )
+    found = vramledger.evaluate_table(table, scenario={"model": "llama-3-8b"}, select=["optimizer.bytes"], keep=["job"])
+    assert found.select(table.column_names).equals(table)
+    expected = [
+        vramledger.evaluate(scenario)["optimizer.bytes"]
+        for scenario in (
+            {"model": "gpt2", "batch": {"size": 2}},
+            {"model": "llama-3-8b"},
+            {"model": "gpt2", "optimizer": {"name": "adamw", "state_precision": "fp32"}},
+            {"model": "llama-3-8b", "batch": {"size": 4}},
+        )
+    ]
+    assert found["optimizer.bytes"].to_pylist() == expected
+
+
+def test_one_bad_row_among_good_ones():
+    sizes = [1, 0, 2, -3, 4]
+    found = vramledger.evaluate_table(pa.table({"batch.size": sizes}), BASE, select=["activations.bytes"])
+    told = found["problem"].to_pylist()
+    assert [said is None for said in told] == [True, False, True, False, True]
+    assert told[1] == "out-of-bounds: batch.size is 0, expected at least 1"
+    assert told[3] == "out-of-bounds: batch.size is -3, expected at least 1"
+    for size, value in zip(sizes, found["activations.bytes"].to_pylist(), strict=True):
+        assert value == (alone({"batch": {"size": size}}, "activations.bytes")[0] if size > 0 else None)
+
+
+@pytest.mark.parametrize(
+    ("column", "good", "told"),
+    [
+        (["1", "2", "x", "3"], [True, True, False, True], "column batch.size: type-clash"),
+        ([1.0, 2.0, 2.5, 3.0], [True, True, False, True], "expected a whole number"),
+        ([1.0, float("inf"), 2.0, 3.0], [True, False, True, True], "batch.size"),
+        ([1, 2**62, 2, 3], [True, False, True, True], "64 bits"),
+    ],
+)
+def test_odd_cells_in_a_column_of_numbers(column, good, told):
+    found = vramledger.evaluate_table(pa.table({"batch.size": column}), BASE, select=["activations.bytes"])
+    assert [value is not None for value in found["activations.bytes"].to_pylist()] == good
+    (bad,) = [said for said in found["problem"].to_pylist() if said is not None]
+    assert told in bad
+
+
+def test_a_whole_group_at_fault_is_told_in_every_row():
+    table = pa.table({"model": ["gpt22"] * 2000, "batch.size": range(1, 2001)})
+    told = vramledger.evaluate_table(table)["problem"].to_pylist()
+    assert {*told} == {"column model: unknown-entry: no model is called gpt22 (did you mean gpt2 or gpt2-xl?)"}
+
+
+def test_numbers_that_shape_the_rules_part_the_rows():
+    table = pa.table({"model.num_hidden_layers": [2, 3, 2, 5], "batch.size": [1, 2, 3, 4]})
+    llama = {
+        "architecture": "llama",
+        "hidden_size": 64,
+        "num_attention_heads": 4,
+        "intermediate_size": 128,
+        "vocab_size": 256,
+    }
+    found = vramledger.evaluate_table(table, {"model": {**llama, "num_hidden_layers": 2}}, ["activations.bytes"])
+    for row in found.to_pylist():
+        model = {**llama, "num_hidden_layers": row["model.num_hidden_layers"]}
+        ledger = vramledger.evaluate({"model": model, "batch": {"size": row["batch.size"]}})
+        assert row["activations.bytes"] == ledger["activations.bytes"]
+
+
+def test_a_range_where_the_rules_know_none_asks_for_its_ends():
+    table = pa.table({"activations.bytes": ["10 GB .. 12 GB", "11 GB"]})
+    found = vramledger.evaluate_table(table, BASE, select=["saved.bytes", "saved.bytes.low", "saved.bytes.high"])
+    assert "saved.bytes is a range here; select saved.bytes.low" in found["problem"].to_pylist()[0]
+    assert found["saved.bytes"].to_pylist()[0] is None
+    low, high = alone({"activations.bytes": "10 GB .. 12 GB"}, "saved.bytes")[0]
+    assert (found["saved.bytes.low"].to_pylist()[0], found["saved.bytes.high"].to_pylist()[0]) == (low, high)
+
+
+def test_a_base_with_a_range_has_both_ends():
+    names = [one.column for one in wanted(RULES, ["activations.bytes"])]
+    assert names == ["activations.bytes"]
+    found = vramledger.sweep({**BASE, "activations.bytes": (10**9, 2 * 10**9)}, {"batch.size": [1]})
+    assert {"activations.bytes.low", "activations.bytes.high"} <= {*found.column_names}
+
+
+def test_which_quantities_the_stages_leave_a_range():
+    assert {"total.bytes", "reserved.bytes", "overhead.bytes"} <= ranges(RULES)
+    assert {"parameters.bytes", "optimizer.bytes", "saved.bytes"}.isdisjoint(ranges(RULES))
+
+
+def test_empty_tables_and_tables_without_columns():
+    empty = vramledger.evaluate_table(pa.table({"batch.size": pa.array([], pa.int64())}), BASE)
+    assert (empty.num_rows, empty.schema) == (0, vramledger.evaluate_table(pa.table({"batch.size": [1]}), BASE).schema)
+
+
+def test_parts_of_a_table_answered_apart_are_the_table():
+    random = np.random.default_rng(3)
+    table = pa.table(
+        {
+            "batch.size": random.integers(1, 9, 400),
+            "optimizer": random.choice(["adamw", "sgd", "lion"], 400),
+            "precision": random.choice(["bf16", "fp32"], 400),
+        }
+    )
+    whole = vramledger.evaluate_table(table, BASE)
+    parts = [vramledger.evaluate_table(table.slice(start, 70), BASE) for start in range(0, 400, 70)]
+    assert pa.concat_tables(parts).equals(whole)
+
+
+def test_rows_of_every_combination_come_once():
+    table = pa.table({"a": ["x", "y", None, "x"], "b": [1, -1, None, 2], "c": [True, None, False, True]})
+    groups = list(Rows(table).groups())
+    assert sorted(row for group in groups for row in group.rows.tolist()) == [0, 1, 2, 3]
+    assert len(groups) == 3
+
+
+# --- the best rows ----------------------------------------------------------------------------------------------
+
+
+def slowly(values):
+    return [
+        at for at, one in enumerate(values) if not any((other <= one).all() and (other < one).any() for other in values)
+    ]
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_unbeaten_rows(columns, seed):
+    values = np.random.default_rng(seed).integers(0, 12, (150, columns))
+    assert sorted(unbeaten(values).tolist()) == slowly(values)
+
+
+def test_the_front_of_a_table_leaves_empty_rows_out():
+    table = pa.table({"size": [1, 2, 2, 3, None], "cost": [10, 20, 15, None, 1]})
+    assert front(table, [Aim("size", -1), Aim("cost", 1)]).to_pylist() == [
+        {"size": 1, "cost": 10},
+        {"size": 2, "cost": 15},
+    ]
