@@ -59,6 +59,7 @@ def test_the_public_names() -> None:
         "__version__",
         "evaluate",
         "evaluate_table",
+        "solve",
         "sweep",
     ]
     assert all(getattr(vramledger, name) is not None for name in vramledger.__all__)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from vramledger.version import ENGINE
 
 if TYPE_CHECKING:
-    from vramledger.api import evaluate, evaluate_table, sweep
+    from vramledger.api import evaluate, evaluate_table, solve, sweep
     from vramledger.evaluation.derivation import Derivation
     from vramledger.evaluation.ledger import Ledger
     from vramledger.evaluation.values import NotApplicable
@@ -18,6 +18,7 @@ __version__ = ENGINE
 _HOMES = {
     "evaluate": "vramledger.api",
     "evaluate_table": "vramledger.api",
+    "solve": "vramledger.api",
     "sweep": "vramledger.api",
     "Derivation": "vramledger.evaluation.derivation",
     "Ledger": "vramledger.evaluation.ledger",
@@ -35,6 +36,7 @@ __all__ = [
     "__version__",
     "evaluate",
     "evaluate_table",
+    "solve",
     "sweep",
 ]
 

@@ -16,6 +16,8 @@ from vramledger.rules.open import open_rules
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from vramledger.tables.solve import Solution
+
 
 def evaluate(
     scenario: str | Path | Mapping[str, Any],
@@ -84,6 +86,28 @@ def evaluate_table(
     alone, so parts of a table may be answered apart. Raises Problems for a selected name that nothing declares.
     """
     return _evaluator(open_rules(specs), scenario or {}, select, convention, base).table(table, keep)
+
+
+def solve(
+    scenario: str | Path | Mapping[str, Any],
+    maximize: str | None = None,
+    minimize: str | None = None,
+    where: str = "fits",
+    convention: str | None = None,
+    specs: Iterable[str | Path] = (),
+    base: str | Path | None = None,
+) -> Solution:
+    """The largest whole number of a fact (default: batch.size) for which `where` holds; with `minimize` the smallest.
+
+    `.value` is the number, None where none will do; `.ledger` is the answer there, `.beyond` at the next one,
+    `.changes` single changes that lower the total. A range fits where all of it does. Raises Problems for a fact that
+    is no number, a formula that is none, and one that says nothing here, as `fits` does without hardware.
+    """
+    from vramledger.tables.solve import Solver
+
+    beats = {"convention": convention} if convention else {}
+    solver = Solver(open_rules(specs), read_raw(scenario, base), beats, where)
+    return solver.solve(minimize or maximize or "batch.size", largest=minimize is None)
 
 
 def _evaluator(

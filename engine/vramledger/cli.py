@@ -23,6 +23,7 @@ COMMANDS = (
     "compare",
     "batch",
     "sweep",
+    "solve",
     "verify",
     "test",
     "lint",

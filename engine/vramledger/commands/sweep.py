@@ -23,7 +23,7 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
 
     form = form_of(options)
     raw = read_raw(meant(ruleset, options.scenario))
-    given = _over(options.over)
+    given = over(options.over)
     if not given:
         own = raw.tree.get("sweep")
         data = to_data(own) if own is not None else {}
@@ -36,7 +36,7 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
     return deliver(TableWork(GridSource(grid, options.part_rows), raw, asked, ruleset), form, options, fitting=False)
 
 
-def _over(given: list[str]) -> dict[str, Any]:
+def over(given: list[str]) -> dict[str, Any]:
     """Facts and their values: `1:8` runs from 1 to 8, `1:8:2` by twos, `a,b` lists, `all` is each entry of a kind."""
     found: dict[str, Any] = {}
     problems: list[Problem] = []
@@ -83,6 +83,15 @@ def _one(text: str) -> Any:
         return text
 
 
+OVER = (
+    ("--over",),
+    {
+        "action": "append",
+        "default": [],
+        "metavar": "FACT=VALUES",
+        "help": "1:64, 512:8192:512, a,b,c or all; the last changes fastest",
+    },
+)
 COMMAND = Command(
     "sweep",
     run,
@@ -90,15 +99,7 @@ COMMAND = Command(
     "sweep llama-3-8b --over batch.size=1:64 --over optimizer=adamw,sgd -o grid.parquet",
     (
         *SCENARIO,
-        (
-            ("--over",),
-            {
-                "action": "append",
-                "default": [],
-                "metavar": "FACT=VALUES",
-                "help": "1:64, 512:8192:512, a,b,c or all; the last changes fastest",
-            },
-        ),
+        OVER,
         *OPTIONS,
     ),
     scenario=True,

@@ -11,7 +11,7 @@ from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.values import NotApplicable, public
 from vramledger.problems import Problems
-from vramledger.rules.model import Formula, Notice
+from vramledger.rules.model import Formula, Notice, Scope
 from vramledger.rules.overlay import Program
 from vramledger.version import ENGINE
 
@@ -74,6 +74,14 @@ class Ledger:
         self.evaluation.allow()
         try:
             return self.evaluation.quantity(name)
+        except Fault as fault:
+            raise Problems([fault.problem]) from None
+
+    def value_of(self, formula: Formula) -> Any:
+        """What a formula comes to, with names as a scenario has them. Raises Problems."""
+        self.evaluation.allow()
+        try:
+            return public(self.evaluation.evaluate(formula.tree, Frame(formula, Scope())))
         except Fault as fault:
             raise Problems([fault.problem]) from None
 

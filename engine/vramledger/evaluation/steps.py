@@ -209,11 +209,11 @@ _BOUNDS: dict[str, Any] = {
     "floordiv": _quotients,
     "min": lambda a, b: (min(a[0], b[0]), min(a[1], b[1])),
     "max": lambda a, b: (max(a[0], b[0]), max(a[1], b[1])),
-    "if": lambda _, a, b: (min(a[0], b[0]), max(a[1], b[1])),
-    "below": lambda _: (0, 1),
-    "zero": lambda _: (0, 1),
-    "not": lambda _: (0, 1),
-    "and": lambda _, __: (0, 1),
+    "if": lambda test, a, b: a if test[0] else b if not test[1] else (min(a[0], b[0]), max(a[1], b[1])),
+    "below": lambda a: (int(a[1] < 0), int(a[0] < 0)),
+    "zero": lambda a: (int(a == (0, 0)), int(a[0] <= 0 <= a[1])),
+    "not": lambda a: (1 - a[1], 1 - a[0]),
+    "and": lambda a, b: (a[0] & b[0], a[1] & b[1]),
 }
 _APPLY: dict[str, Any] = {
     "add": lambda a, b: a + b,

@@ -126,6 +126,7 @@ class Builder:
             minimum=to_data(where.get("minimum")),
             below=to_data(where.get("below")),
             missing=text_of(where.get("missing")),
+            lever=text_of(where.get("lever")) == "true",
         )
 
     def rule(self, name: Scalar, node: Mapping) -> tuple[Rule, Declaration | None]:
@@ -276,6 +277,7 @@ class Builder:
             reads=text_of(tree.get("reads")) == "true",
             missing=text_of(tree.get("missing")),
             listed=tuple(to_data(tree.get("listed")) or ()),
+            lever=text_of(tree.get("lever")) == "true",
         )
 
     def entry(self, kind: Kind, name: str, tree: Mapping, extends: tuple[str, ...]) -> Entry:

@@ -10,7 +10,7 @@ ORDER = {
     "case": "when formula says ...",
     "table": "says silence overrides ... columns fill",
     "row": "name says ... source assumed reason silence",
-    "declaration": "says type unit entry one_of integer minimum below optional default missing ... "
+    "declaration": "says type unit entry one_of integer minimum below optional default missing lever ... "
     "source assumed reason silence",
     "block": "says ... table each when record unfolds around fields",
     "warning": "when says ... source assumed reason silence",

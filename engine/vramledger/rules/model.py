@@ -62,6 +62,7 @@ class Declaration(NamedTuple):
     minimum: int | None = None
     below: int | None = None
     missing: str = ""  # what to do about a value that nothing gives
+    lever: bool = False  # whether users change it to save memory
     by_rule: bool = False  # whether a rule says it of its own quantity, which others may say again
 
 
@@ -160,6 +161,7 @@ class Kind(NamedTuple):
     reads: bool = False  # entries say how to read files
     missing: str = ""
     listed: tuple[str, ...] = ()  # fields that lists of entries show
+    lever: bool = False  # whether users choose another to save memory
 
 
 class Entry(NamedTuple):

@@ -13,14 +13,12 @@ import pyarrow.compute as pc
 from vramledger.evaluation.columns import Column
 from vramledger.evaluation.compiled import ledger_of
 from vramledger.evaluation.facts import Facts
-from vramledger.evaluation.frame import Fault, Frame
-from vramledger.evaluation.ledger import Ledger
 from vramledger.evaluation.values import NotApplicable
 from vramledger.inputs.raw import IN_MEMORY, Raw
 from vramledger.inputs.scenario import read_scenario
 from vramledger.problems import Problem, Problems
 from vramledger.rules.load import RuleSet
-from vramledger.rules.model import Formula, Scope
+from vramledger.rules.model import Formula
 from vramledger.tables.rows import CELL, Group, Numbers, Rows
 from vramledger.tables.shape import Shape
 from vramledger.tables.sheet import Sheet
@@ -128,7 +126,7 @@ class Evaluator:
             except Problems as found:
                 faults.append(told_of(found.problems))
                 continue
-            facts = {name: self._fact(name, read.facts) for name in group.varies}
+            facts = {name: self.fact_of(name, read.facts) for name in group.varies}
             fixed = [name for name, fact in facts.items() if not _is(read.facts, fact, rows.numbers[name], row)]
             scales = {name: rows.numbers[name].scale for name in group.varies}
             return fixed or Shape(read, facts, scales, self._asked, self.where)
@@ -136,7 +134,7 @@ class Evaluator:
         same = len(set(faults)) == 1 and apart and len(tried) == _TRIES
         return _Fault(faults[0] if same else None)
 
-    def _fact(self, name: str, facts: Facts) -> str:
+    def fact_of(self, name: str, facts: Facts) -> str:
         """The fact that a column gives: a kind's own field, or one of its record."""
         first, _, rest = name.partition(".")
         kind = next((kind for kind in self.ruleset.kinds.values() if kind.key == first), None)
@@ -164,7 +162,7 @@ class Evaluator:
             names = dict.fromkeys(one.quantity for one in self.columns)
             known = {name: ledger[name] for name in names if name in read.program.declarations}
             values, fault = self.cells(self.columns, known)
-            return values + ([_holds(ledger, self.where)] if self.where else []), fault
+            return values + ([ledger.value_of(self.where) is True] if self.where else []), fault
         except Problems as faults:
             return [None] * len(self._asked), told_of(faults.problems)
 
@@ -178,13 +176,6 @@ class Evaluator:
             found.append(value)
             said += [fault] if fault else []
         return found, "; ".join(said) or None
-
-
-def _holds(ledger: Ledger, where: Formula) -> bool:
-    try:
-        return ledger.evaluation.evaluate(where.tree, Frame(where, Scope())) is True
-    except Fault as fault:
-        raise Problems([fault.problem]) from None
 
 
 def _within(shape: Shape, columns: Mapping[str, Column], rows: Column) -> tuple[Column | None, Column | None]:

@@ -6,6 +6,7 @@ its finished parts, if what it reads and the rules are what they were.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -123,6 +124,8 @@ class Output:
         """The counts of the parts that are finished; begins anew where that is asked, or nothing is there."""
         record = {"job": work.identity, "form": self.form, "parts": parts, "schema": _hash(str(work.schema))}
         path = self.state / _RECORD
+        for half in (*self.state.glob(".*.part"), *self.path.parent.glob(f".{glob.escape(self.path.name)}.*.part")):
+            half.unlink(missing_ok=True)  # of a process that was killed
         if resume and path.is_file():
             try:
                 before = json.loads(path.read_text(encoding="utf-8"))

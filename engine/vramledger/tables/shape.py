@@ -9,6 +9,7 @@ import numpy as np
 
 from vramledger.evaluation.columns import Column, Kernel, Outcome
 from vramledger.evaluation.facts import Facts
+from vramledger.evaluation.residual import Graph
 from vramledger.evaluation.specialise import Fork, Leaf, Plan
 from vramledger.evaluation.steps import NotInSteps
 from vramledger.evaluation.values import public
@@ -132,16 +133,20 @@ class Shape:
                     put(number, rows, held, None)
 
     def _computed(
-        self, owner: Leaf | Fork, graph: Any, outputs: Sequence[Any], columns: Mapping[str, Column], count: int
+        self, owner: Leaf | Fork, graph: Graph, outputs: Sequence[Any], columns: Mapping[str, Column], count: int
     ) -> Outcome | None:
+        kernel = self.kernel(owner, graph, outputs)
+        return None if kernel is None else kernel.run(columns, count)
+
+    def kernel(self, owner: Leaf | Fork, graph: Graph, outputs: Sequence[Any]) -> Kernel | None:
+        """The code of a leaf or of a fork's question; None where columns cannot take it."""
         key = id(owner)
         if key not in self._kernels:
             try:
                 self._kernels[key] = Kernel(graph, outputs, self.plan.varying, self.scales)
             except NotInSteps:
                 self._kernels[key] = None
-        kernel = self._kernels[key]
-        return None if kernel is None else kernel.run(columns, count)
+        return self._kernels[key]
 
 
 def _without_refused(
