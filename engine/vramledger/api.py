@@ -11,7 +11,7 @@ from vramledger.evaluation.ledger import Ledger
 from vramledger.inputs.raw import read_raw
 from vramledger.inputs.scenario import read_scenario
 from vramledger.rules.load import RuleSet
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +31,7 @@ def evaluate(
     join the bundled ones. Paths inside a scenario are relative to its file, those of a dict to `base` (default: the
     working directory). Raises Problems, which lists everything that is wrong.
     """
-    return evaluate_with(open_rules(specs), scenario, convention, base)
+    return evaluate_with(opened(specs), scenario, convention, base)
 
 
 def evaluate_with(
@@ -64,7 +64,7 @@ def sweep(
     """
     from vramledger.tables.grid import Grid, axes_of
 
-    ruleset = open_rules(specs)
+    ruleset = opened(specs)
     grid = Grid(axes_of(ruleset, over, "over"))
     return _evaluator(ruleset, scenario, select, convention, base).table(grid.part(0, grid.count))
 
@@ -85,7 +85,7 @@ def evaluate_table(
     fault has its `problem`, and the others are answered. Which columns come back depends on `select` and the rules
     alone, so parts of a table may be answered apart. Raises Problems for a selected name that nothing declares.
     """
-    return _evaluator(open_rules(specs), scenario or {}, select, convention, base).table(table, keep)
+    return _evaluator(opened(specs), scenario or {}, select, convention, base).table(table, keep)
 
 
 def solve(
@@ -106,7 +106,7 @@ def solve(
     from vramledger.tables.solve import Solver
 
     beats = {"convention": convention} if convention else {}
-    solver = Solver(open_rules(specs), read_raw(scenario, base), beats, where)
+    solver = Solver(opened(specs), read_raw(scenario, base), beats, where)
     return solver.solve(minimize or maximize or "batch.size", largest=minimize is None)
 
 

@@ -310,6 +310,23 @@ def gather(folders: Iterable[str | Path]) -> tuple[list[File], list[Problem]]:
     return files, problems
 
 
+Signature = tuple[tuple[str, int, int, int], ...]  # of each file its path, its time, its size, which one it is
+
+
+def signature(folders: Iterable[str]) -> Signature | None:
+    """What tells whether `gather` would read the same again; None where that cannot be told."""
+    bases = [str(folder("specs")), *(package.folder for package in packages()[0]), *folders]
+    found = []
+    try:
+        for base in bases:
+            for path in _yaml_files(base) if os.path.isdir(base) else [base]:  # noqa: PTH112
+                stat = os.stat(path)  # noqa: PTH116
+                found.append((path, stat.st_mtime_ns, stat.st_size, stat.st_ino))
+    except OSError:
+        return None
+    return tuple(found)
+
+
 def _yaml_files(base: str) -> list[str]:
     found = []
     for place, folders, names in os.walk(base):
