@@ -27,3 +27,7 @@ ask explain examples/llama-3-8b optimizer.bytes --depth 8 --row "q_proj / weight
 say "An optimizer that nobody here has heard of, as a file of its own"
 cat examples/one-and-a-half.yaml
 ask estimate examples/llama-3-8b --optimizer one-and-a-half --specs examples/one-and-a-half.yaml --hardware h100-80gb
+
+say "Many rows at once: what fits, and the largest context that does"
+ask sweep examples/llama-3-8b --adapter lora --hardware h100-80gb --over checkpointing=none,full --over batch.size=1:3
+ask solve examples/llama-3-8b --adapter lora --hardware h100-80gb --max batch.sequence_length

@@ -1,7 +1,10 @@
 """The documents say what is so: commands print what stands below them, examples work."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,23 @@ def test_readme_prints_what_stands_there(command, output, capsys, monkeypatch):
 
 def test_readme_optimizer_is_the_one_that_lies_there():
     assert (ROOT / "examples" / "one-and-a-half.yaml").read_text(encoding="utf-8") in README
+
+
+def test_the_page_on_many_rows_runs(tmp_path):
+    """Its lines, one after the other in a folder of their own."""
+    text = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    start = f'vramledger() {{ "{sys.executable}" -m vramledger "$@"; }}'
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "engine")}
+    for line in lines:
+        done = subprocess.run(
+            ["sh", "-c", f"{start}\n{line}"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (line, done.stderr)
+        assert "Traceback" not in done.stderr
+    assert len(lines) > 8
+    assert len(list((tmp_path / "grid").glob("part-*.parquet"))) == 5
 
 
 @pytest.mark.parametrize("words", commands(README), ids=" ".join)
