@@ -14,7 +14,9 @@ def ledger_of(program: Program, facts: Facts) -> Ledger:
         plans[key] = None
         return Ledger(program, facts)
     if plans[key] is None:
-        from vramledger.evaluation.specialise import Plan
+        from vramledger.evaluation.specialise import Plan, Test
 
-        plans[key] = Plan(program, facts, [name for name in HEADLINES if name in program.declarations])
-    return Ledger(program, facts, plans[key].run(facts))
+        tests = [Test(notice.when, notice.scope) for notice in program.notices if notice.when is not None]
+        plans[key] = Plan(program, facts, [name for name in HEADLINES if name in program.declarations], tests)
+    values, held = plans[key].answer(facts)
+    return Ledger(program, facts, values, held)

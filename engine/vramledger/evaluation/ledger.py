@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation.blame import blamed
@@ -46,11 +47,24 @@ HEADLINES = (
 class Ledger:
     """The values of one scenario. Quantities are evaluated when they are asked for and remembered."""
 
-    def __init__(self, program: Program, facts: Facts, known: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        facts: Facts,
+        known: Mapping[str, Any] | None = None,
+        held: Mapping[int, Any] | None = None,
+    ) -> None:
         self.program = program
         self.facts = facts
         self.evaluation = Evaluation(program, facts)
-        self._known = dict(known or {})
+        self._known = {name: self._own(name, value) for name, value in (known or {}).items()}
+        self._held = held or {}  # of the notices that have a test, by number, whether it holds
+
+    def _own(self, name: str, value: Any) -> Any:
+        """A value that compiled code gave; why it is not applicable is found when somebody asks."""
+        if isinstance(value, NotApplicable):
+            return NotApplicable(lambda: str(self.raw(name).reason), value.missing, value.hint)
+        return value
 
     def __getitem__(self, name: str) -> Any:
         """The value of a quantity: int, Fraction, (low, high), bool, str or NotApplicable; bytes where its unit is B.
@@ -130,7 +144,10 @@ class Ledger:
 
     def notices(self) -> Iterator[tuple[Notice, str]]:
         """The specs' warnings that hold, with their text."""
+        tests = count()
         for notice in self.program.notices:
+            if notice.when is not None and self._held.get(next(tests), True) is not True:
+                continue
             self.evaluation.allow()
             try:
                 text = self._notice(notice)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from vramledger.evaluation.arithmetic import Undecided
 from vramledger.evaluation.evaluate import Evaluation
@@ -46,16 +46,21 @@ class Fork:
     after: dict[bool, Leaf | Fork] = field(default_factory=dict)
 
 
+class Test(NamedTuple):
+    """A formula that is true or false, and where its bare names are looked up."""
+
+    formula: Formula
+    scope: Scope = Scope()
+
+
 class Plan:
     """The compiled form of one shape for some targets."""
 
-    def __init__(
-        self, program: Program, facts: Facts, targets: Sequence[str], formulas: Sequence[Formula] = ()
-    ) -> None:
+    def __init__(self, program: Program, facts: Facts, targets: Sequence[str], tests: Sequence[Test] = ()) -> None:
         self.program = program
         self.facts = facts
         self.targets = tuple(targets)
-        self.formulas = tuple(formulas)  # evaluated after the targets, with names as a scenario has them
+        self.tests = tuple(tests)  # evaluated after the targets
         self.varying = varying(facts)
         self._room = MOST_ROOM
         self.root = self._specialise({})
@@ -74,16 +79,25 @@ class Plan:
         return fork.after[answer]
 
     def run(self, facts: Facts) -> dict[str, Any]:
-        """The targets' values, those left out that must be interpreted: they raise, or their number is not whole."""
+        """The targets' values, those left out that must be interpreted: they raise, or their number is not whole.
+
+        What is not applicable is so for the reason of the scenario that was specialised.
+        """
+        return self.answer(facts)[0]
+
+    def answer(self, facts: Facts) -> tuple[dict[str, Any], dict[int, Any]]:
+        """The targets' values and, by number, the tests'; what must be interpreted is left out."""
         vector = vector_of(facts)
         try:
             leaf = self.leaf(vector)
             numbers = leaf.run(*vector)
         except (ArithmeticError, ValueError, Fault):
-            return {}
+            return {}, {}
         if any(whole and not isinstance(exact(n), int) for whole, n in zip(leaf.whole, numbers, strict=True)):
-            return {}
-        return _assemble(self.targets, leaf.shapes[: len(self.targets)], numbers)
+            return {}, {}
+        found = _assemble((*self.targets, *range(len(self.tests))), leaf.shapes, numbers)
+        tests = {at: found.pop(at) for at in range(len(self.tests)) if at in found}
+        return found, tests
 
     def _specialise(self, assumed: Assumed) -> Leaf | Fork:
         """The code for one way through what varies; where that takes too much, it is left to the interpreter."""
@@ -92,7 +106,7 @@ class Plan:
         try:
             return self._compiled(graph, evaluation)
         except (TooLarge, RecursionError):
-            return Leaf(graph, (), lambda *_: (), (("asks", None),) * len((*self.targets, *self.formulas)), ())
+            return Leaf(graph, (), lambda *_: (), (("asks", None),) * len((*self.targets, *self.tests)), ())
         finally:
             self._room = max(0, graph.room - evaluation.work)
 
@@ -101,7 +115,7 @@ class Plan:
         outputs: list[Any] = []
         whole: list[bool] = []
         try:
-            wanted: list[str | Formula] = [*self.targets, *self.formulas]
+            wanted: list[str | Test] = [*self.targets, *self.tests]
             for target in wanted:
                 value = _target(evaluation, target)
                 shape, parts = _parts(value)
@@ -116,10 +130,11 @@ class Plan:
         return Leaf(graph, tuple(outputs), run, tuple(shapes), tuple(whole))
 
 
-def _target(evaluation: Evaluation, target: str | Formula) -> Any:
+def _target(evaluation: Evaluation, target: str | Test) -> Any:
     try:
-        if isinstance(target, Formula):
-            return evaluation.evaluate(target.tree, Frame(target, Scope()))
+        if isinstance(target, Test):
+            found = evaluation.evaluate(target.formula.tree, Frame(*target))
+            return False if isinstance(found, NotApplicable) else found  # it does not hold
         return evaluation.quantity(target)
     except Fault:
         return None
@@ -132,12 +147,11 @@ def _parts(value: Any) -> tuple[str, list[Any]]:
         return "verdict", [value.certain, value.possible]
     if isinstance(value, Node) or (isinstance(value, int | Fraction) and not isinstance(value, bool)):
         return "one", [value]
-    # a reason speaks of one scenario's numbers, so each scenario finds its own
     return ("asks" if value is None or isinstance(value, NotApplicable) else "known"), []
 
 
-def _assemble(targets: Sequence[str], shapes: Sequence[tuple[str, Any]], numbers: Sequence[Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _assemble(targets: Sequence[Any], shapes: Sequence[tuple[str, Any]], numbers: Sequence[Any]) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
     position = 0
     for target, (shape, known) in zip(targets, shapes, strict=True):
         if shape == "one":
@@ -153,6 +167,8 @@ def _assemble(targets: Sequence[str], shapes: Sequence[tuple[str, Any]], numbers
             position += 2
         elif shape == "known":
             found[target] = public(known)
+        elif known is not None:
+            found[target] = known  # a reason speaks of one scenario's numbers, so the ledger finds its own
     return found
 
 

@@ -23,30 +23,35 @@ def find(given: str, base: Path, name: str) -> Path:
 
 def read_json(path: Path) -> tuple[dict[str, Any], bytes, Problem | None]:
     """A JSON object with exact numbers, its bytes, and what is wrong with it."""
-    shown = str(path)
     content, fault = read_bytes(path)
     if fault is not None:
         return {}, b"", fault
+    data, fault = parse_json(content, str(path))
+    return (data, content, None) if fault is None else ({}, b"", fault)
+
+
+def parse_json(content: bytes, shown: str) -> tuple[dict[str, Any], Problem | None]:
+    """The same of bytes, wherever they are from; `shown` is what places in them are called."""
     text, fault = decode_text(content, shown)
     if fault is not None:
-        return {}, b"", fault
+        return {}, fault
     try:
         data = json.loads(text, parse_float=_decimal, parse_constant=_constant)
     except json.JSONDecodeError as wrong:
         cut = wrong.pos >= len(text.rstrip()) or wrong.msg.startswith("Unterminated")
         hint = "the file ends too early: was it cut off?" if cut else ""
         place = Place(shown, wrong.lineno, wrong.colno)
-        return {}, b"", problem("json-syntax", wrong.msg[0].lower() + wrong.msg[1:], place, hint)
+        return {}, problem("json-syntax", wrong.msg[0].lower() + wrong.msg[1:], place, hint)
     except (ValueError, RecursionError) as wrong:
         message = "nested too deep" if isinstance(wrong, RecursionError) else str(wrong)
-        return {}, b"", problem("json-syntax", message, Place(shown, 1, 1))
+        return {}, problem("json-syntax", message, Place(shown, 1, 1))
     if _deeper_than(data, DEEPEST):
-        return {}, b"", problem("json-syntax", f"nested more than {DEEPEST} deep", Place(shown, 1, 1))
+        return {}, problem("json-syntax", f"nested more than {DEEPEST} deep", Place(shown, 1, 1))
     if not isinstance(data, dict):
         found = {list: "a list", str: "a text", type(None): "null"}.get(type(data), f"{data}"[:40])
         message = f"expected an object of fields, found {found}"
-        return {}, b"", problem("json-shape", message, Place(shown, 1, 1))
-    return data, content, None
+        return {}, problem("json-shape", message, Place(shown, 1, 1))
+    return data, None
 
 
 def _deeper_than(data: Any, most: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from vramledger.evaluation.compiled import ledger_of
 from vramledger.evaluation.values import as_json
 from vramledger.inputs.checks import check_expect
-from vramledger.inputs.raw import read_raw
+from vramledger.inputs.raw import Raw, read_raw
 from vramledger.inputs.scenario import read_scenario
 from vramledger.problems import Place, Problem, Problems, nearest, problem
 from vramledger.rules.load import RuleSet
@@ -65,12 +65,12 @@ def _matches(text: str) -> list[Path]:
     return [path]  # whether it can be read is told in its row
 
 
-def known(ruleset: RuleSet, names: Sequence[str]) -> None:
+def known(ruleset: RuleSet, names: Sequence[str], place: str = "--select") -> None:
     """Raises Problems for every selected quantity that nothing declares."""
     declared = base_declarations(ruleset)
     given = {rule.name for rule in ruleset.rules}
     problems = [
-        problem("unknown-name", f"nothing is called {name}", Place("--select"), nearest(name, [*declared, *given]))
+        problem("unknown-name", f"nothing is called {name}", Place(place), nearest(name, [*declared, *given]))
         for name in names
         if name not in declared and name not in given and not _of_entry(ruleset, name)
     ]
@@ -93,20 +93,27 @@ def answers(
 ) -> Iterator[Answer]:
     """Each file's answer, in order; scenarios of one shape share compiled code."""
     for path in paths:
-        try:
-            yield _answer(ruleset, path, names, overrides)
-        except Problems as faults:
-            yield Answer(str(path), AT_FAULT, {}, problems=faults.problems)
+        yield answer(ruleset, lambda path=path: read_raw(path), str(path), names, overrides)  # type: ignore[misc]
 
 
-def _answer(ruleset: RuleSet, path: Path, names: Sequence[str], overrides: dict[str, Any]) -> Answer:
-    read = read_scenario(ruleset, read_raw(path), overrides)
+def answer(
+    ruleset: RuleSet, raw: Callable[[], Raw], name: str, names: Sequence[str], overrides: dict[str, Any]
+) -> Answer:
+    """The answer to one scenario, which may not even be readable."""
+    try:
+        return _answer(ruleset, raw(), name, names, overrides)
+    except Problems as faults:
+        return Answer(name, AT_FAULT, {}, problems=faults.problems)
+
+
+def _answer(ruleset: RuleSet, raw: Raw, name: str, names: Sequence[str], overrides: dict[str, Any]) -> Answer:
+    read = read_scenario(ruleset, raw, overrides)
     ledger = ledger_of(read.program, read.facts)
     values = {name: ledger[name] for name in names if name in read.program.declarations}
     _ = ledger.total
     status = OK
-    if read.expect is not None and not all(check.passed for check in check_expect(ledger, read.expect, str(path))):
+    if read.expect is not None and not all(check.passed for check in check_expect(ledger, read.expect, name)):
         status = CHECK_FAILED
     elif ledger.fits is False:
         status = NOT_FITTING
-    return Answer(str(path), status, values, tuple(ledger.warnings))
+    return Answer(name, status, values, tuple(ledger.warnings))

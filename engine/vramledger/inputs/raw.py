@@ -23,11 +23,12 @@ class Written(NamedTuple):
 
 
 class Raw(NamedTuple):
-    """A scenario as a tree, and the folder that its paths are relative to."""
+    """A scenario as a tree, and the folder that its paths are relative to; a closed one may name no file at all."""
 
     tree: Mapping
     origin: str
     base: Path
+    closed: bool = False
 
 
 def read_raw(given: str | Path | MappingOf[str, Any], base: str | Path | None = None) -> Raw:

@@ -12,6 +12,7 @@ from vramledger.evaluation.brief import frozen
 from vramledger.inputs.files import find, read_json
 from vramledger.inputs.hub import fetched, is_repository
 from vramledger.problems import Label, Place, Problem, problem
+from vramledger.rules.build import text_of
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Kind
 from vramledger.rules.tree import Mapping, Node, Scalar, to_data
@@ -23,9 +24,10 @@ Noted = dict[str, tuple[Scalar, Node]]  # by quantity: its key as it is written,
 class Records:
     """The records of one scenario by name, the place of each, and a hash of all that was read."""
 
-    def __init__(self, ruleset: RuleSet, base: Path) -> None:
+    def __init__(self, ruleset: RuleSet, base: Path, closed: bool = False) -> None:
         self.ruleset = ruleset
         self.base = base
+        self.closed = closed  # whoever sends the scenario may not read what lies here
         self.data: dict[str, dict[str, Any]] = {}
         self.places: dict[str, Place] = {}
         self.problems: list[Problem] = []
@@ -37,10 +39,10 @@ class Records:
         kept = dict(given)
         for kind in self.ruleset.kinds.values():
             for entry in self.ruleset.names(kind.name) if kind.reads else ():
-                says = to_data(self.ruleset.tree(kind.name, entry))
-                noted = kept.pop(says.get("given"), None)
+                tree = self.ruleset.tree(kind.name, entry)
+                noted = kept.pop(text_of(tree.get("given")), None)
                 if noted is not None:
-                    self._read_file(says, *noted)
+                    self._read_file(to_data(tree), *noted)
         for kind in self.ruleset.kinds.values():
             kept = self._take_inner(kind, kept)
         return kept
@@ -64,6 +66,11 @@ class Records:
     def _read_file(self, says: dict[str, Any], key: Scalar, value: Node) -> None:
         if not isinstance(value, Scalar) or value.null:
             self.problems.append(problem("type-clash", f"{key.text} names a file or folder", key.place))
+            return
+        if self.closed:
+            message = f"{says['given']} names a file, and a scenario that is sent here may name none"
+            hint = f"give the fields of its {says['file']} themselves"
+            self.problems.append(problem("unreadable-file", message, key.place, hint))
             return
         path = find(value.text, self.base, says["file"])
         self.asked[says["given"]] = value._replace(text=path.as_posix(), style='"')

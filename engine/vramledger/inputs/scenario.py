@@ -51,14 +51,14 @@ class _Reader:
         self.given: Noted = {}
         self.selected: dict[str, tuple[str, Place]] = {}
         self.reasons: dict[str, str] = {}
-        self.records = Records(ruleset, raw.base)
+        self.records = Records(ruleset, raw.base, raw.closed)
         self.values: dict[str, Given] = {}
         self.asked: dict[str, Node] = {}
         self.inline: dict[str, dict[str, Any]] = {}  # parts of records that the scenario itself gives
         self.notes: list[str] = []
         self.kinds = {kind.key: kind for kind in ruleset.kinds.values()}
         self.selectors = {kind.selector: kind for kind in ruleset.kinds.values()}
-        self.declarations = base_declarations(ruleset)
+        self.declarations = ruleset.declared(base_declarations)
 
     # --- what is written -----------------------------------------------------------------------
 
@@ -236,14 +236,14 @@ class _Reader:
                 hint = nearest(name, self.records.data[record])
                 self.problems.append(problem("missing-fact", message, place, hint))
             return
-        known: list[str] = []
-        for name in self.ruleset.names(kind.name):
-            listed = to_data(self.ruleset.tree(kind.name, name).get(field))
-            known += listed if isinstance(listed, list) else []
-            if isinstance(listed, list) and value in listed:
-                self.selected[kind.name] = (name, place)
-                self.reasons[kind.name] = f"{fact} is {brief(value)}"
-                return
+        known = self.ruleset.listing(kind.name, field)
+        listed = known.get(value) if isinstance(value, str) else None
+        if listed is not None:
+            self.selected[kind.name] = (listed, place)
+            self.reasons[kind.name] = f"{fact} is {brief(value)}"
+            return
+        if kind.may_lack and not kind.otherwise:
+            return
         near = nearest(str(value), known)
         if kind.otherwise and isinstance(value, str) and value:
             self.selected[kind.name] = (kind.otherwise, place)

@@ -27,7 +27,7 @@ from vramledger.rules.model import (
     Table,
 )
 from vramledger.rules.packages import packages
-from vramledger.rules.tree import Mapping, Scalar, size
+from vramledger.rules.tree import Mapping, Scalar, Sequence, size
 
 # Folders that hold what is evaluated, not what it is evaluated with.
 RESERVED = ("stage", "kind")
@@ -82,6 +82,8 @@ class RuleSet:
         self._plain: list[Document] = []
         self._orders: dict[str, int] = {}
         self._trees: dict[tuple[str, str], tuple[Mapping, tuple[str, ...]]] = {}
+        self._declared: dict[str, Declaration] | None = None
+        self._listings: dict[tuple[str, str], dict[str, str]] = {}
         self._inherited = 0  # values that entries take over from those that they extend
         self._circles: set[frozenset[str]] = set()  # of entries that extend each other, each told once
 
@@ -124,6 +126,22 @@ class RuleSet:
             builder = Builder(self.reader, f"{kind} {name}", layer, Scope(self.kinds[kind].namespace))
             self._entries[key] = builder.entry(self.kinds[kind], name, tree, chain)
         return self._entries[key]
+
+    def declared(self, by: Callable[[RuleSet], dict[str, Declaration]]) -> dict[str, Declaration]:
+        """What `by` finds declared, found once."""
+        if self._declared is None:
+            self._declared = by(self)
+        return self._declared
+
+    def listing(self, kind: str, field: str) -> dict[str, str]:
+        """The texts that a kind's entries list under a field, each with the first entry that does."""
+        if (kind, field) not in self._listings:
+            found = self._listings[kind, field] = {}
+            for name in self.names(kind):
+                listed = self.tree(kind, name).get(field)
+                for item in listed.items if isinstance(listed, Sequence) else ():
+                    found.setdefault(text_of(item), name)
+        return self._listings[kind, field]
 
     def examples(self, of_user: bool = False) -> Iterator[Example]:
         """The examples of every document, or only of the user's."""

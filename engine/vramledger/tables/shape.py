@@ -10,7 +10,7 @@ import numpy as np
 from vramledger.evaluation.columns import Column, Kernel, Outcome
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.residual import Graph
-from vramledger.evaluation.specialise import Fork, Leaf, Plan
+from vramledger.evaluation.specialise import Fork, Leaf, Plan, Test
 from vramledger.evaluation.steps import NotInSteps
 from vramledger.evaluation.values import public
 from vramledger.inputs.scenario import Scenario
@@ -39,7 +39,7 @@ class Shape:
         values = {name: given._replace(varies=name in varies) for name, given in read.facts.values.items()}
         self.facts: Facts = read.facts._replace(values=values)
         known = dict.fromkeys(one.quantity for one in columns if one.quantity in read.program.declarations)
-        self.plan = Plan(read.program, self.facts, list(known), [where] if where else [])
+        self.plan = Plan(read.program, self.facts, list(known), [Test(where)] if where else [])
         self._kernels: dict[int, Kernel | None] = {}
         self._leaves: dict[int, tuple[dict[str, Any], bool]] = {}
 
@@ -100,7 +100,7 @@ class Shape:
         if broken is not None:
             left.append(rows[broken])
             rows, found = rows[~broken], _taken(found, ~broken)
-        targets = (*self.plan.targets, *(KEPT for _ in self.plan.formulas))
+        targets = (*self.plan.targets, *(KEPT for _ in self.plan.tests))
         position = 0
         parts: dict[str, tuple[str, Any]] = {}
         for target, (shape, known) in zip(targets, leaf.shapes, strict=True):
