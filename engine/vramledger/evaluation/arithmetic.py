@@ -219,12 +219,28 @@ def _extreme(op: str, a: Any, b: Any) -> Any:
         if (-difference).positive:
             return a if op == "min" else b
         graph = difference.graph
+        shared = _in_common(a, b)
+        if shared:
+            common = Node(graph, shared)
+            return common + _extreme(op, a - common, b - common)
         both = [part if isinstance(part, Node) else None for part in (a, b)]
         whole = all(part.whole if part else isinstance(value, int) for part, value in zip(both, (a, b), strict=True))
         signs = [_never_negative(part) for part in (a, b)]
         positive = all(signs) if op == "min" else any(signs)
         return graph.apply(op, a, b, whole=whole, positive=positive)
     return (b if difference >= 0 else a) if op == "min" else (a if difference >= 0 else b)
+
+
+def _in_common(a: Any, b: Any) -> dict[Any, Any]:
+    """The terms that two sums share, as far as their signs do: what an extreme of them has on top."""
+    sums: list[dict[Any, Any]] = [dict(part.terms) if isinstance(part, Node) else {(): part} for part in (a, b)]
+    left, right = sums
+    found: dict[Any, Any] = {}
+    for monomial, one in left.items():
+        two = right.get(monomial, 0)
+        if one * two > 0:
+            found[monomial] = min(one, two) if one > 0 else max(one, two)
+    return found if any(found) else {}
 
 
 def floor(a: Any) -> Any:

@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from vramledger.evaluation.residual import Graph
 from vramledger.evaluation.steps import FLAGS, Bounds, Ref, Step, Steps, fits
 
 Column = NDArray[Any]
-CHUNK = 8192
-_UFUNCS = {"add": "add", "multiply": "multiply", "floordiv": "floor_divide", "min": "minimum", "max": "maximum"}
+CHUNK = 32768
+_ENOUGH = 4 * CHUNK  # rows that are worth a thread
+_UFUNCS = {
+    "add": "add",
+    "subtract": "subtract",
+    "multiply": "multiply",
+    "floordiv": "floor_divide",
+    "mask": "bitwise_and",
+    "min": "minimum",
+    "max": "maximum",
+    "below": "less",
+    "above": "greater",
+    "same": "equal",
+    "and": "logical_and",
+}
+
+
+class _Threads:
+    """How many threads a kernel may use: the cores that are there, or one where processes share them."""
+
+    most = len(os.sched_getaffinity(0))
+
+
+threads = _Threads()
 
 
 class Outcome(NamedTuple):
     """Each output's numerators and denominators (an integer where all rows share it), and the rows to be left out."""
 
-    overs: list[Column]
+    overs: list[Any]
     unders: list[Any]
     refused: Column | None
 
@@ -30,6 +56,7 @@ class Kernel:
     def __init__(self, graph: Graph, outputs: Sequence[Any], facts: list[str], scales: Mapping[str, int]) -> None:
         self.steps = Steps(graph, facts, scales)
         self.facts = facts
+        self._fitting: dict[str, Bounds] | None = None  # bounds that were found to fit
         tests = [self.steps.number(test) for test in _in_order(graph.refused)]
         zeros = [self.steps.operation("zero", [self.steps.number(one)]) for one in _in_order(graph.divisors)]
         self.guards = [test.over for test in (*tests, *zeros)]
@@ -38,30 +65,58 @@ class Kernel:
         self._wanted = list(dict.fromkeys(part for part in (*self.guards, *parts) if isinstance(part, Ref)))
         self._run, self._types, self._room = _compiled(self.steps.list, self._wanted)
 
-    def run(self, columns: Mapping[str, Column], count: int) -> Outcome | None:
-        """The outputs of `count` rows; None where a number may not fit 64 bits."""
-        bounds = {name: _ends(columns[name]) for name in self.facts}
-        if not fits(self.steps.bounds(bounds)):
+    def run(
+        self, columns: Mapping[str, Column], count: int, ends: Mapping[str, Bounds] | None = None
+    ) -> Outcome | None:
+        """The outputs of `count` rows; None where a number may not fit 64 bits. `ends` are bounds of the columns."""
+        if not self._fits(columns, ends):
             return None
         given = [columns[name] for name in self.facts]
-        found: list[Column] = [np.empty(count, kind) for kind in self._types]
+        found: list[Column] = [blank(count, kind) for kind in self._types]
+        workers = max(1, min(threads.most, count // _ENOUGH))
+        parts = [
+            ([part[start:end] for part in given], [part[start:end] for part in found], end - start)
+            for start, end in pairwise(count * number // workers for number in range(workers + 1))
+        ]
+        if workers == 1:
+            self._part(*parts[0])
+        else:
+            with ThreadPoolExecutor(workers) as pool:
+                list(pool.map(lambda part: self._part(*part), parts))
+        values = dict(zip(self._wanted, found, strict=True))
+        refused = None
+        for guard in self.guards:
+            said = values[guard] if isinstance(guard, Ref) else np.full(count, bool(guard))
+            refused = said if refused is None else refused | said
+        overs = [values[part] if isinstance(part, Ref) else part for part, _ in self.results]
+        return Outcome(
+            overs,
+            [values[part] if isinstance(part, Ref) else part for _, part in self.results],
+            refused if refused is not None and refused.any() else None,
+        )
+
+    def _fits(self, columns: Mapping[str, Column], ends: Mapping[str, Bounds] | None) -> bool:
+        """Whether 64 bits hold every step; the bounds of a whole table are tried before those of these rows."""
+        if ends is not None and self._fitting == ends:
+            return True
+        if ends is not None and fits(self.steps.bounds(ends)):
+            self._fitting = dict(ends)
+            return True
+        return fits(self.steps.bounds({name: _ends(columns[name]) for name in self.facts}))
+
+    def _part(self, given: list[Column], found: list[Column], count: int) -> None:
+        """Some of the rows, chunk by chunk; NumPy lets other threads run meanwhile."""
         room: list[Column] = [np.empty(min(count, CHUNK), kind) for kind in self._room]
         with np.errstate(all="ignore"):
             for start in range(0, count, CHUNK):
                 end = min(start + CHUNK, count)
                 here = [part[: end - start] for part in room] if end - start < CHUNK else room
                 self._run([part[start:end] for part in given], [part[start:end] for part in found], here)
-        values = dict(zip(self._wanted, found, strict=True))
-        refused = None
-        for guard in self.guards:
-            said = values[guard] if isinstance(guard, Ref) else np.full(count, bool(guard))
-            refused = said if refused is None else refused | said
-        overs = [values[part] if isinstance(part, Ref) else np.full(count, part) for part, _ in self.results]
-        return Outcome(
-            overs,
-            [values[part] if isinstance(part, Ref) else part for _, part in self.results],
-            refused if refused is not None and refused.any() else None,
-        )
+
+
+def blank(count: int, kind: type) -> Column:
+    """Memory for a column from Arrow's pool, which keeps what was freed; what is in it means nothing."""
+    return np.frombuffer(pa.allocate_buffer(max(1, count) * np.dtype(kind).itemsize), kind)[:count]
 
 
 def _in_order(nodes: set[Any]) -> list[Any]:
@@ -80,6 +135,7 @@ def _compiled(steps: list[Step], wanted: list[Ref]) -> tuple[Callable[[Any, Any,
     room: list[type] = []
     free: dict[type, list[str]] = {bool: [], np.int64: []}
     lines: list[str] = []
+    constants: dict[int, str] = {}
     for ref in needed:
         op, arguments = steps[ref.number]
         if op == "fact":
@@ -88,11 +144,14 @@ def _compiled(steps: list[Step], wanted: list[Ref]) -> tuple[Callable[[Any, Any,
             else:
                 place[ref] = f"f{arguments[0]}"
             continue
-        texts = [place[part] if isinstance(part, Ref) else repr(int(part)) for part in arguments]
+        texts = [
+            place[part] if isinstance(part, Ref) else constants.setdefault(int(part), f"c{len(constants)}")
+            for part in arguments
+        ]
         kind = _type(steps[ref.number])
         ended = [part for part in dict.fromkeys(arguments) if isinstance(part, Ref) and last[part] == ref]
         spare = [place[part] for part in ended if place[part][0] in "ib"]
-        if op != "if":  # its sides are copied one after the other, so none of them may be its own target
+        if op != "if":  # its target must be none of its operands
             _release(spare, free)
         if ref not in place:
             if not free[kind]:
@@ -102,7 +161,7 @@ def _compiled(steps: list[Step], wanted: list[Ref]) -> tuple[Callable[[Any, Any,
         if op == "if":
             _release(spare, free)
         lines += _written(op, texts, place[ref], arguments)
-    return _function(lines, steps, wanted, room), [_type(steps[ref.number]) for ref in wanted], room
+    return _function(lines, steps, wanted, room, constants), [_type(steps[ref.number]) for ref in wanted], room
 
 
 def _release(names: list[str], free: dict[type, list[str]]) -> None:
@@ -128,16 +187,12 @@ def _type(step: Step) -> type:
 
 def _written(op: str, texts: list[str], out: str, arguments: tuple[Any, ...]) -> list[str]:
     match op:
-        case "below":
-            return [f"less({texts[0]}, 0, out={out})"]
-        case "zero":
-            return [f"equal({texts[0]}, 0, out={out})"]
+        case "if":  # faster than copies under a mask; where the difference wraps, the sum wraps back
+            test, then, otherwise = texts
+            lines = [f"subtract({then}, {otherwise}, out={out})", f"multiply({out}, {test}, out={out})"]
+            return [*lines, f"add({out}, {otherwise}, out={out})"]
         case "not":
             return [f"logical_not({texts[0]}, out={out})"]
-        case "and":
-            return [f"logical_and({texts[0]}, {texts[1]}, out={out})"]
-        case "if":
-            return [f"copyto({out}, {texts[2]})", f"copyto({out}, {texts[1]}, where={texts[0]})"]
         case "floordiv" if not isinstance(arguments[1], Ref) and (shift := _shift(arguments[1])):
             return [f"right_shift({texts[0]}, {shift}, out={out})"]
     return [f"{_UFUNCS[op]}({texts[0]}, {texts[1]}, out={out})"]
@@ -149,15 +204,16 @@ def _shift(divisor: int) -> int:
 
 
 def _function(
-    lines: list[str], steps: list[Step], wanted: list[Ref], room: list[type]
+    lines: list[str], steps: list[Step], wanted: list[Ref], room: list[type], constants: Mapping[int, str]
 ) -> Callable[[Any, Any, Any], None]:
     facts = sorted({step.arguments[0] for step in steps if step.op == "fact"})
     heads = [f"f{number} = facts[{number}]" for number in facts]
     heads += [f"o{number} = found[{number}]" for number in range(len(wanted))]
     heads += [f"{'b' if kind is bool else 'i'}{number} = room[{number}]" for number, kind in enumerate(room)]
     text = "def run(facts, found, room):\n    " + "\n    ".join([*heads, *lines, "return"])
-    names = (*_UFUNCS.values(), "less", "equal", "logical_not", "logical_and", "copyto", "right_shift")
+    names = (*_UFUNCS.values(), "logical_not", "copyto", "right_shift")
     space: dict[str, Any] = {name: getattr(np, name) for name in names}
+    space |= {name: np.array(value) for value, name in constants.items()}  # NumPy takes them faster than ints
     exec(compile(text, "<columns>", "exec"), space)  # noqa: S102 - the text holds generated names and numbers only
     run: Callable[[Any, Any, Any], None] = space["run"]
     return run

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from vramledger.evaluation.residual import Graph
 from vramledger.evaluation.writer import Writer
 
-FLAGS = ("below", "zero", "not", "and")
+FLAGS = ("below", "above", "same", "not", "and")
 LEAST, MOST = -(2**63), 2**63 - 1
 Bounds = tuple[int, int]
 
@@ -65,15 +65,15 @@ class Steps(Writer[Ratio]):
     def total(self, parts: list[Ratio]) -> Ratio:
         under = self._common(parts)
         overs = [self.times(part.over, self._quotient(under, part.under)) for part in parts]
-        found = overs[0]
-        for over in overs[1:]:
+        found, *more = sorted(overs, key=_place)  # what was there before first, so that sums are shared
+        for over in more:
             found = self.plus(found, over)
         return Ratio(found, under)
 
     def product(self, parts: list[Ratio]) -> Ratio:
         over: Any = 1
         under: Any = 1
-        for part in sorted(parts, key=lambda part: isinstance(part.over, Ref)):
+        for part in sorted(parts, key=lambda part: not isinstance(part.over, Ref)):  # so that products are shared
             over, under = self.times(over, part.over), self.times(under, part.under)
         return _reduced(over, under)
 
@@ -103,12 +103,16 @@ class Steps(Writer[Ratio]):
                 under = self._common(sides)
                 overs = [self.times(side.over, self._quotient(under, side.under)) for side in sides]
                 return Ratio(self.step("if", test.over, *overs), under)
-            case "below" | "zero" | "not" | "and":
+            case "below" | "zero":
+                return Ratio(self._compared("below" if op == "below" else "same", parts[0].over))
+            case "not":
+                return Ratio(self._not(parts[0].over))
+            case "and":
                 return Ratio(self.step(op, *(part.over for part in parts)))
             case "fraction":
                 (part,) = parts
                 whole = self.times(self.step("floordiv", part.over, part.under), part.under)
-                return Ratio(self.step("not", self.step("zero", self.minus(part.over, whole))))
+                return Ratio(self._not(self._compared("same", self.minus(part.over, whole))))
         raise NotInSteps
 
     # --- steps -----------------------------------------------------------------------------------------
@@ -126,9 +130,12 @@ class Steps(Writer[Ratio]):
         return self._known[key]
 
     def plus(self, a: Any, b: Any) -> Any:
-        if not isinstance(a, Ref):
-            a, b = b, a
-        return a if not isinstance(b, Ref) and b == 0 else self.step("add", a, b)
+        for one, other in ((a, b), (b, a)):
+            if not isinstance(one, Ref) and one == 0:
+                return other
+            if (under := self._negated(one)) is not None:
+                return self.step("subtract", other, under)
+        return self.step("add", a, b) if isinstance(a, Ref) else self.step("add", b, a)
 
     def minus(self, a: Any, b: Any) -> Any:
         return self.plus(a, self.times(b, -1))
@@ -136,9 +143,60 @@ class Steps(Writer[Ratio]):
     def times(self, a: Any, b: Any) -> Any:
         if not isinstance(a, Ref):
             a, b = b, a
-        if not isinstance(b, Ref) and b in (0, 1):
-            return a if b else 0
+        if isinstance(a, Ref) and not isinstance(b, Ref):
+            if b in (0, 1):
+                return a if b else 0
+            op, arguments = self.list[a.number]
+            if op == "multiply" and not isinstance(arguments[1], Ref):
+                return self.times(arguments[0], arguments[1] * b)
+            if op == "floordiv" and _power(arguments[1]) and b % arguments[1] == 0:
+                return self.times(self.step("mask", arguments[0], -arguments[1]), b // arguments[1])
         return self.step("multiply", a, b)
+
+    def _negated(self, a: Any) -> Any:
+        """What a step takes times -1, where it does just that."""
+        if isinstance(a, Ref):
+            op, (first, *second) = self.list[a.number]
+            if op == "multiply" and second == [-1]:
+                return first
+        return None
+
+    def _compared(self, op: str, a: Any, b: int = 0) -> Any:
+        """Whether a value is below, above or the same as a known one, asked of the step under what is known of it."""
+        while isinstance(a, Ref):
+            inner, arguments = self.list[a.number]
+            if inner == "subtract" and not isinstance(arguments[0], Ref):  # c - x
+                op, a, b = _TURNED[op], arguments[1], arguments[0] - b
+                continue
+            if inner not in ("add", "multiply", "floordiv") or isinstance(arguments[1], Ref):
+                break
+            under, known = arguments
+            if inner == "add":
+                b -= known
+            elif inner == "multiply" and op == "same":
+                if b % known:
+                    return 0
+                b //= known
+            elif inner == "multiply":
+                op, b, known = (op, b, known) if known > 0 else (_TURNED[op], -b, -known)
+                b = -(-b // known) if op == "below" else b // known
+            elif op == "same" or known < 0:
+                break
+            else:
+                b = b * known if op == "below" else b * known + known - 1
+            a = under
+        if isinstance(a, Ref) and not LEAST <= b <= MOST:
+            raise NotInSteps
+        return self.step(op, a, b)
+
+    def _not(self, a: Any) -> Any:
+        if isinstance(a, Ref):
+            op, arguments = self.list[a.number]
+            if op == "below":
+                return self._compared("above", arguments[0], arguments[1] - 1)
+            if op == "above":
+                return self._compared("below", arguments[0], arguments[1] + 1)
+        return self.step("not", a)
 
     def _common(self, parts: list[Ratio]) -> Any:
         """A denominator that all parts can be brought to."""
@@ -176,6 +234,15 @@ class Steps(Writer[Ratio]):
         return found
 
 
+def _place(over: Any) -> tuple[bool, int]:
+    return (False, over.number) if isinstance(over, Ref) else (True, 0)
+
+
+def _power(number: Any) -> bool:
+    """Whether a known number is a power of two."""
+    return not isinstance(number, Ref) and number > 1 and number & (number - 1) == 0
+
+
 def _reduced(over: Any, under: Any) -> Ratio:
     if isinstance(over, Ref) or isinstance(under, Ref):
         return Ratio(over, under)
@@ -203,6 +270,7 @@ def _quotients(a: Bounds, b: Bounds) -> Bounds:
     return -most, most  # where a divisor is 0 the row is refused, and any divisor is at least 1 away from it
 
 
+_TURNED = {"below": "above", "above": "below", "same": "same"}
 _BOUNDS: dict[str, Any] = {
     "add": lambda a, b: (a[0] + b[0], a[1] + b[1]),
     "multiply": _products,
@@ -210,8 +278,11 @@ _BOUNDS: dict[str, Any] = {
     "min": lambda a, b: (min(a[0], b[0]), min(a[1], b[1])),
     "max": lambda a, b: (max(a[0], b[0]), max(a[1], b[1])),
     "if": lambda test, a, b: a if test[0] else b if not test[1] else (min(a[0], b[0]), max(a[1], b[1])),
-    "below": lambda a: (int(a[1] < 0), int(a[0] < 0)),
-    "zero": lambda a: (int(a == (0, 0)), int(a[0] <= 0 <= a[1])),
+    "subtract": lambda a, b: (a[0] - b[1], a[1] - b[0]),
+    "mask": lambda a, b: (a[0] // -b[0] * -b[0], a[1] // -b[0] * -b[0]),
+    "below": lambda a, b: (int(a[1] < b[0]), int(a[0] < b[1])),
+    "above": lambda a, b: (int(a[0] > b[1]), int(a[1] > b[0])),
+    "same": lambda a, b: (int(a == b and a[0] == a[1]), int(a[0] <= b[1] and b[0] <= a[1])),
     "not": lambda a: (1 - a[1], 1 - a[0]),
     "and": lambda a, b: (a[0] & b[0], a[1] & b[1]),
 }
@@ -221,9 +292,12 @@ _APPLY: dict[str, Any] = {
     "floordiv": lambda a, b: a // b,
     "min": min,
     "max": max,
+    "subtract": lambda a, b: a - b,
     "if": lambda test, a, b: a if test else b,
-    "below": lambda a: a < 0,
-    "zero": lambda a: a == 0,
+    "mask": lambda a, b: a & b,
+    "below": lambda a, b: a < b,
+    "above": lambda a, b: a > b,
+    "same": lambda a, b: a == b,
     "not": lambda a: not a,
     "and": lambda a, b: a and b,
 }

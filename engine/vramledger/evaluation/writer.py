@@ -73,8 +73,22 @@ class Writer(ABC, Generic[T]):
         primitive = {monomial: coefficient // factor for monomial, coefficient in terms.items()}
         key = tuple(sorted(primitive.items()))
         if key not in self._sums:
-            self._sums[key] = self.keep(self._sum(primitive))
+            self._sums[key] = self.keep(self._over_known(primitive))
         return self._sums[key] if factor == 1 else self.product([self.literal(factor), self._sums[key]])
+
+    def _over_known(self, terms: Whole) -> T:
+        """A sum as what it has beside a multiple of one that is there already, where that is less to write."""
+        known: tuple[Any, ...] = ()
+        factor, rest = 0, terms
+        for key in self._sums:
+            for times in {terms[m] // c for m, c in key if m in terms and terms[m] % c == 0}:
+                left = {m: c for m in {**terms, **dict(key)} if (c := terms.get(m, 0) - times * dict(key).get(m, 0))}
+                if len(left) < len(rest) - 1:
+                    known, factor, rest = key, times, left
+        if not known:
+            return self._sum(terms)
+        head = self._sums[known] if factor == 1 else self.product([self.literal(factor), self._sums[known]])
+        return self.total([head, self._over_known(rest)]) if rest else head
 
     def _sum(self, terms: Whole) -> T:
         """A sum with the commonest atom taken out, again and again."""

@@ -74,8 +74,8 @@ class Evaluator:
         for group in rows.groups():
             self._group(rows, group, sheet)
         for row, said in faults.items():
-            sheet.put_one(row, [None] * len(self._asked), said)
-        found, problems = sheet.arrays()
+            sheet.put_one(row if rows.back is None else int(rows.back[row]), [None] * len(self._asked), said)
+        found, problems = sheet.arrays(rows.order, rows.back)
         kept = None
         if self.where is not None:
             held = found.pop()
@@ -92,7 +92,7 @@ class Evaluator:
             if shape.text is None:
                 self._one_by_one(rows, group.rows, sheet)
             else:
-                sheet.problems.update(dict.fromkeys(group.rows.tolist(), shape.text))
+                sheet.problems.update(dict.fromkeys(list(group.rows), shape.text))
             return
         if isinstance(shape, list):
             for part in rows.split(group.rows, shape):
@@ -100,12 +100,14 @@ class Evaluator:
             return
         whole = len(group.rows) == rows.count
         columns = {name: rows.numbers[name].values for name in group.varies}
-        columns = columns if whole else {name: values[group.rows] for name, values in columns.items()}
-        inside, left = _within(shape, columns, group.rows)
+        at = slice(group.rows.start, group.rows.stop) if isinstance(group.rows, range) else group.rows
+        columns = columns if whole else {name: values[at] for name, values in columns.items()}
+        ends = {name: rows.numbers[name].ends for name in group.varies}
+        inside, left = _within(shape, columns, group.rows, ends)
         if left is not None:
             columns = {name: values[inside] for name, values in columns.items()}
-        good = group.rows if left is None else group.rows[inside]
-        odd = shape.run(columns, good, sheet.put)
+        good = group.rows if left is None else np.asarray(group.rows)[inside]
+        odd = shape.run(columns, good, sheet.put, ends)
         for some in (*odd, *([] if left is None else [left])):
             self._one_by_one(rows, some, sheet)
 
@@ -143,7 +145,7 @@ class Evaluator:
 
     def _one_by_one(self, rows: Rows, some: Column, sheet: Sheet) -> None:
         told: dict[str, str] = {}
-        for row in some.tolist():
+        for row in map(int, some):
             said = rows.row(row)
             key = repr(said)
             if key in told:
@@ -178,14 +180,16 @@ class Evaluator:
         return found, "; ".join(said) or None
 
 
-def _within(shape: Shape, columns: Mapping[str, Column], rows: Column) -> tuple[Column | None, Column | None]:
+def _within(
+    shape: Shape, columns: Mapping[str, Column], rows: Column, ends: Any
+) -> tuple[Column | None, Column | None]:
     """Which rows keep the bounds of their facts, and those that do not."""
     wrong: Column | None = None
     for name, values in columns.items():
-        here = shape.bad(name, values)
+        here = shape.bad(name, values, ends[name])
         if here is not None:
             wrong = here if wrong is None else wrong | here
-    return (None, None) if wrong is None else (~wrong, rows[wrong])
+    return (None, None) if wrong is None else (~wrong, np.asarray(rows)[wrong])
 
 
 def _is(facts: Facts, name: str, number: Numbers, row: int) -> bool:

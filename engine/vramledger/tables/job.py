@@ -246,7 +246,10 @@ _here: dict[str, Any] = {}  # what this process works on
 def _start(work: Work, saver: _Saver | None) -> None:
     import signal
 
+    from vramledger.evaluation.columns import threads
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it stops it
+    threads.most = 1
     _here.update(work=work, saver=saver)
 
 

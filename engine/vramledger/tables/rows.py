@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,10 +25,11 @@ class Numbers(NamedTuple):
     values: Column
     scale: int
     there: Column | None
+    ends: tuple[int, int]  # the least and the most of them
 
     def sides(self) -> Iterator[Column]:
         """On which side of 0 each is, and whether it is whole: rules may depend on either."""
-        if int(self.values.min()) < 0:
+        if self.ends[0] < 0:
             yield self.values < 0
         if self.scale > 1:
             yield self.values % self.scale == 0
@@ -54,6 +56,8 @@ class Rows:
         self.count = table.num_rows
         self.numbers: dict[str, Numbers] = {}
         self._keys: dict[str, Column] = {}
+        self.order: Column | None = None  # the row of the table at each place; None where they are as they came
+        self.back: Column | None = None  # the place of each row
         for name in table.column_names:
             column = table[name]
             written = _written(column)
@@ -72,10 +76,29 @@ class Rows:
             if number.there is not None:
                 codes.append(number.there.astype(np.int64))
             codes += [code.astype(np.int64) for code in number.sides()]
-        for rows in _parted(codes, self.count):
-            yield self.group(rows)
+        self._lay(codes)
+        for start, end in self._ends:
+            yield self.group(range(start, end))
 
-    def group(self, rows: Column, also: Sequence[str] = ()) -> Group:
+    def _lay(self, codes: Sequence[Column]) -> None:
+        """Lays the rows of a group side by side; from then on a row is a place in that order."""
+        self._ends: list[tuple[int, int]] = [(0, self.count)] if self.count else []
+        combined = _combined(codes) if self.count else None
+        if combined is None:
+            return
+        kinds = int(combined.max()) + 1
+        self.order = np.argsort(combined.astype(np.uint16) if kinds <= 2**16 else combined, kind="stable")
+        self.back = np.empty(self.count, np.int32)
+        self.back[self.order] = np.arange(self.count, dtype=np.int32)
+        for name, number in self.numbers.items():
+            laid = np.empty_like(number.values)
+            laid[self.back] = number.values
+            there = None if number.there is None else number.there[self.order]
+            self.numbers[name] = number._replace(values=laid, there=there)
+        ends = np.cumsum(np.bincount(combined, minlength=kinds)).tolist()
+        self._ends = [(start, end) for start, end in pairwise([0, *ends]) if start < end]
+
+    def group(self, rows: Any, also: Sequence[str] = ()) -> Group:
         """Rows that share a key, with the numbers named in `also` as a part of it."""
         first = int(rows[0])
         varies = tuple(
@@ -88,13 +111,14 @@ class Rows:
 
     def split(self, rows: Column, names: Sequence[str]) -> Iterator[Group]:
         """Rows by the values of some numbers."""
+        rows = np.asarray(rows)
         codes = [np.unique(self.numbers[name].values[rows], return_inverse=True)[1] for name in names]
         for inside in _parted(codes, len(rows)):
             yield self.group(rows[inside], names)
 
     def said(self, name: str, row: int) -> Any:
         """What a cell says, as a scenario would; None where it is empty."""
-        value = self.table[name][row].as_py()
+        value = self.table[name][row if self.order is None else int(self.order[row])].as_py()
         return Written(value, f"{CELL}{name}") if isinstance(value, str) else value
 
     def row(self, row: int) -> dict[str, Any]:
@@ -125,13 +149,18 @@ def _numbers(column: pa.ChunkedArray) -> Numbers | None:
             return None
         whole = column.cast(pa.int64())
         filled = whole if there is None else pc.fill_null(whole, pc.min(whole))
-        return Numbers(np.ascontiguousarray(filled.to_numpy()), 1, there)
+        return _numbered(np.ascontiguousarray(filled.to_numpy()), 1, there)
     if pa.types.is_floating(column.type):
         values = column.to_numpy().astype(np.float64)
         if there is not None:
             values = np.where(there, values, values[np.argmax(there)])
         return _scaled(values, there)
     return None
+
+
+def _numbered(values: Column, scale: int, there: Column | None) -> Numbers:
+    ends = pc.min_max(pa.array(values))
+    return Numbers(values, scale, there, (ends["min"].as_py(), ends["max"].as_py()))
 
 
 def _scaled(values: Column, there: Column | None) -> Numbers | None:
@@ -144,7 +173,7 @@ def _scaled(values: Column, there: Column | None) -> Numbers | None:
             return None
         whole = np.rint(values * scale)
         if (whole / scale == values).all():
-            return Numbers(whole.astype(np.int64), scale, there)
+            return _numbered(whole.astype(np.int64), scale, there)
     return None
 
 
@@ -178,6 +207,22 @@ def _parted(codes: Sequence[Column], count: int) -> Iterator[Column]:
     ends = np.cumsum(np.bincount(dense, minlength=kinds))
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
         yield order[start:end]
+
+
+def _combined(codes: Sequence[Column]) -> Column | None:
+    """One code for each combination of codes; None where there is but one."""
+    combined: Column | None = None
+    for code in codes:
+        most = int(code.max())
+        if most == code.min():
+            continue
+        if combined is None:
+            combined = code
+            continue
+        combined = combined * (most + 1) + code
+        if int(combined.max()) >= 2**16:
+            combined = _dense(combined)
+    return combined
 
 
 def _dense(codes: Column) -> Column:

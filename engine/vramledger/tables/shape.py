@@ -11,7 +11,7 @@ from vramledger.evaluation.columns import Column, Kernel, Outcome
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.residual import Graph
 from vramledger.evaluation.specialise import Fork, Leaf, Plan, Test
-from vramledger.evaluation.steps import NotInSteps
+from vramledger.evaluation.steps import Bounds, NotInSteps
 from vramledger.evaluation.values import public
 from vramledger.inputs.scenario import Scenario
 from vramledger.rules.model import Declaration, Formula
@@ -41,27 +41,35 @@ class Shape:
         known = dict.fromkeys(one.quantity for one in columns if one.quantity in read.program.declarations)
         self.plan = Plan(read.program, self.facts, list(known), [Test(where)] if where else [])
         self._kernels: dict[int, Kernel | None] = {}
+        self._ends: dict[str, Bounds] | None = None  # of the table that is being answered
         self._leaves: dict[int, tuple[dict[str, Any], bool]] = {}
 
-    def bad(self, name: str, values: Column) -> Column | None:
+    def bad(self, name: str, values: Column, ends: Bounds) -> Column | None:
         """The rows whose fact breaks what its declaration allows; None where no row does."""
         name = self.names[name]
         declared: Declaration | None = self.read.program.declarations.get(name)
         if declared is None:
             return None
         scale = self.scales[name]
-        wrong = np.zeros(len(values), bool)
         least = declared.minimum if declared.minimum is not None else 0 if declared.type.bytes == 1 else None
+        if (least is None or ends[0] >= least * scale) and (
+            declared.below is None or ends[1] <= declared.below * scale
+        ):
+            return None
+        wrong = np.zeros(len(values), bool)
         if least is not None:
             wrong |= values < least * scale
         if declared.below is not None:
             wrong |= values > declared.below * scale
         return wrong if wrong.any() else None
 
-    def run(self, columns: Mapping[str, Column], rows: Column, put: Put) -> list[Column]:
+    def run(
+        self, columns: Mapping[str, Column], rows: Column, put: Put, ends: Mapping[str, Bounds] | None = None
+    ) -> list[Column]:
         """Puts the answers of rows where they belong; rows that must be answered one by one come back."""
         left: list[Column] = []
         facts = {self.names[name]: column for name, column in columns.items()}
+        self._ends = None if ends is None else {self.names[name]: bounds for name, bounds in ends.items()}
         self._follow(self.plan.root, facts, rows, put, left)
         return left
 
@@ -85,7 +93,7 @@ class Shape:
         for answer in (True, False):
             some = held if answer else ~held
             inside = {name: column[some] for name, column in columns.items()}
-            self._follow(self.plan.after(node, answer), inside, rows[some], put, left)
+            self._follow(self.plan.after(node, answer), inside, np.asarray(rows)[some], put, left)
 
     def _answer(self, leaf: Leaf, columns: Mapping[str, Column], rows: Column, put: Put, left: list[Column]) -> None:
         if any(shape == "asks" and value is None for shape, value in leaf.shapes):
@@ -98,8 +106,8 @@ class Shape:
         _, rows, found = _without_refused(columns, rows, found, left)
         broken = _broken(leaf, found)
         if broken is not None:
-            left.append(rows[broken])
-            rows, found = rows[~broken], _taken(found, ~broken)
+            left.append(np.asarray(rows)[broken])
+            rows, found = np.asarray(rows)[~broken], _taken(found, ~broken)
         targets = (*self.plan.targets, *(KEPT for _ in self.plan.tests))
         position = 0
         parts: dict[str, tuple[str, Any]] = {}
@@ -119,13 +127,16 @@ class Shape:
             case "one":
                 put(number, rows, _numbers(value[0], one), None)
             case "range":
+                if one.end:
+                    put(number, rows, _numbers(value[one.end == "high"], one), None)
+                    return
                 low, high = (_numbers(end, one) for end in value)
-                same = None if one.end else low == high
-                put(number, rows, high if one.end == "high" else low, same)
-                if same is not None and not same.all():
-                    left.append(rows[~same])
+                same = np.broadcast_to(low == high, len(rows))
+                put(number, rows, low, same)
+                if not same.all():
+                    left.append(np.asarray(rows)[~same])
             case "verdict":
-                certain, possible = (part[0].astype(bool) for part in value)
+                certain, possible = (np.broadcast_to(part[0], len(rows)).astype(bool, copy=False) for part in value)
                 put(number, rows, certain, certain | ~possible)
             case "known":
                 held = public(value)
@@ -136,7 +147,7 @@ class Shape:
         self, owner: Leaf | Fork, graph: Graph, outputs: Sequence[Any], columns: Mapping[str, Column], count: int
     ) -> Outcome | None:
         kernel = self.kernel(owner, graph, outputs)
-        return None if kernel is None else kernel.run(columns, count)
+        return None if kernel is None else kernel.run(columns, count, self._ends)
 
     def kernel(self, owner: Leaf | Fork, graph: Graph, outputs: Sequence[Any]) -> Kernel | None:
         """The code of a leaf or of a fork's question; None where columns cannot take it."""
@@ -155,13 +166,14 @@ def _without_refused(
     if found.refused is None:
         return columns, rows, found
     kept = ~found.refused
-    left.append(rows[found.refused])
-    return {name: column[kept] for name, column in columns.items()}, rows[kept], _taken(found, kept)
+    left.append(np.asarray(rows)[found.refused])
+    return {name: column[kept] for name, column in columns.items()}, np.asarray(rows)[kept], _taken(found, kept)
 
 
 def _taken(found: Outcome, kept: Column) -> Outcome:
     unders = [under[kept] if isinstance(under, np.ndarray) else under for under in found.unders]
-    return Outcome([over[kept] for over in found.overs], unders, None)
+    overs = [over[kept] if isinstance(over, np.ndarray) else over for over in found.overs]
+    return Outcome(overs, unders, None)
 
 
 def _broken(leaf: Leaf, found: Outcome) -> Column | None:
@@ -178,6 +190,8 @@ def _broken(leaf: Leaf, found: Outcome) -> Column | None:
 def _numbers(part: tuple[Column, Any], one: Wanted) -> Column:
     """Numerators and denominators as the column's own type."""
     over, under = part
+    if not isinstance(over, np.ndarray) and not isinstance(under, np.ndarray):
+        return over // under if one.type == "int64" else over / under
     whole = one.type == "int64"
     if isinstance(under, int) and under == 1:
         return over if whole else over.astype(np.float64)
