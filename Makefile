@@ -9,9 +9,11 @@ SECONDS ?= 300
 FUZZED := formulas specs scenarios configs
 FUZZ_READY := $(ENV)/.fuzz-ready
 
+EXTRAS_READY := $(ENV)/.extras-ready
+
 COUNTED ?= tests/data/counted.jsonl
 
-.PHONY: demo test lint bench accuracy fuzz schemas clean
+.PHONY: demo test test-extras lint bench bench-columns bench-rows bench-engines accuracy fuzz schemas clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(ENV)
@@ -23,7 +25,15 @@ demo: $(READY)
 	@sh tests/demo.sh $(RUN)
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --ignore=tests/extras
+
+$(EXTRAS_READY): $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[extras-tests]'
+	@touch $(EXTRAS_READY)
+
+# a local Ray, Spark (which needs Java), DuckDB, and the service's schema; what is not there is skipped, with its reason
+test-extras: $(EXTRAS_READY)
+	$(BIN)/python -m pytest tests/extras
 
 lint: $(READY)
 	$(BIN)/ruff check engine tests benchmarks
@@ -36,6 +46,17 @@ lint: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m compileall -q engine
 	$(BIN)/python benchmarks/speed.py
+
+# columns beside NumPy by hand, and other engines on the same formulas (those that are installed)
+bench-columns: $(READY)
+	@$(BIN)/python benchmarks/columns.py
+
+# whole runs of many rows and files
+bench-rows: $(READY)
+	@$(BIN)/python benchmarks/rows.py $(or $(MILLIONS),100)
+
+bench-engines: $(READY)
+	@$(BIN)/python benchmarks/engines.py
 
 # other records of the same form: make accuracy COUNTED=FILE.jsonl
 accuracy: $(READY)

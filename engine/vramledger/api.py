@@ -78,14 +78,17 @@ def evaluate_table(
     specs: Iterable[str | Path] = (),
     base: str | Path | None = None,
 ) -> pa.Table:
-    """A scenario a row, its facts in columns by their dotted names (`model`, `batch.size` ...), to a table of answers.
+    """A scenario a row, its facts in columns by their dotted names (`model`, `batch.size` ...) or as fields of nested
+    ones, to a table of answers.
 
     What a row leaves empty is as `scenario` says, or the default. The answer has the same rows in the same order: the
     table's own columns, then those that `sweep` describes. Columns in `keep` are carried along and not read. A row at
     fault has its `problem`, and the others are answered. Which columns come back depends on `select` and the rules
     alone, so parts of a table may be answered apart. Raises Problems for a selected name that nothing declares.
     """
-    return _evaluator(opened(specs), scenario or {}, select, convention, base).table(table, keep)
+    from vramledger.tables.sources import flat
+
+    return _evaluator(opened(specs), scenario or {}, select, convention, base).table(flat(table), keep)
 
 
 def solve(

@@ -24,6 +24,7 @@ COMMANDS = (
     "batch",
     "sweep",
     "solve",
+    "serve",
     "verify",
     "test",
     "lint",

@@ -75,8 +75,10 @@ Code = Literal[
     # commands
     "bad-name",
     "cannot-resume",
+    "cannot-serve",
     "file-exists",
     "no-graphviz",
+    "not-installed",
     "unwritable-file",
     "not-a-result",
     "not-connected",

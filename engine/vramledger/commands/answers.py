@@ -79,11 +79,14 @@ def _is_folder(output: str) -> bool:
 
 def deliver(work: Work, form: str, options: argparse.Namespace, fitting: bool) -> int:
     """Has work done, and its answers where they belong; the exit code. `fitting`: what does not fit is a failure."""
+    from vramledger.evaluation.columns import threads
     from vramledger.tables.best import aims
     from vramledger.tables.job import Output, to_stream
 
     wanted = aims(options.best, work.schema) if options.best else []
     workers = options.workers or len(os.sched_getaffinity(0))
+    if workers == 1:
+        threads.most = 1
     total = sum(span.size for span in work.spans())
     if form == "table":
         return _for_people(work, options, workers, wanted, fitting)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from vramledger.commands.answers import OPTIONS, deliver, form_of, selected
+from vramledger.commands.answers import OPTIONS, code_of, deliver, form_of, selected
 from vramledger.commands.command import FAILED, FAULTY, FINE, SET, Command, overrides, report
 from vramledger.inputs.many import AT_FAULT, OK, Answer, answers, find, known
 from vramledger.problems import Place, Problems, problem
@@ -24,6 +24,8 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
     if tables and files:
         message = f"{tables[0]} is a table and {files[0][:200]} is not: their answers have different columns"
         raise Problems([problem("wrong-shape", message, Place(files[0][:200]), "answer them apart")])
+    if options.on:
+        return _on_cluster(ruleset, options, tables, files)
     if tables:
         return deliver(_of_tables(ruleset, options, tables), form, options, fitting=True)
     paths = find(files)
@@ -48,6 +50,22 @@ def _of_tables(ruleset: Any, options: argparse.Namespace, paths: list[Path]) -> 
     keep = tuple(name.strip() for given in options.keep for name in given.split(",") if name.strip())
     asked = Asked(tuple(options.specs), overrides(options), selected(options), options.where, keep=keep)
     return TableWork(source, read_raw(options.scenario or {}), asked, ruleset)
+
+
+def _on_cluster(ruleset: Any, options: argparse.Namespace, tables: list[Path], files: list[str]) -> int:
+    from vramledger.tables.cluster import on_ray
+
+    others = [*files, *(str(path) for path in tables if path.suffix.lower() != ".parquet")]
+    output = options.output or ""
+    if others or not output.endswith("/") or options.resume or options.best:
+        message = "a cluster reads Parquet and writes a new folder: batch ROWS.parquet --on ray -o NAME/"
+        hint = f"{others[0][:200]} is no Parquet file" if others else "--best and --resume are for one machine"
+        raise Problems([problem("wrong-shape", message, Place("--on"), hint)])
+    settings = {"address": options.address} if options.address else {}
+    work = _of_tables(ruleset, options, tables)
+    counts = on_ray(work, tables, Path(output), options.part_rows, settings)
+    print(f"{counts.rows} rows, {counts.faults} at fault; written to {output}", file=sys.stderr)
+    return code_of(counts, options.json, fitting=True)
 
 
 def _for_people(ruleset: Any, options: argparse.Namespace, paths: list[Path]) -> int:
@@ -100,6 +118,11 @@ COMMAND = Command(
         (
             ("--keep",),
             {"action": "append", "default": [], "metavar": "COLUMNS", "help": "columns to carry along unread, with ,"},
+        ),
+        (("--on",), {"choices": ["ray"], "help": "answer on a Ray cluster, from Parquet to a folder of Parquet"}),
+        (
+            ("--address",),
+            {"metavar": "ADDRESS", "help": "the cluster's (default: the one that is there, or a local one)"},
         ),
         *OPTIONS,
     ),

@@ -22,6 +22,7 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
 
     from vramledger.inputs.raw import read_raw
     from vramledger.reports import blocks
+    from vramledger.reports.solve import to_dict
     from vramledger.tables.solve import Solver
 
     raw, given = read_raw(meant(ruleset, options.scenario)), overrides(options)
@@ -31,7 +32,7 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
     found = solver.solve(options.min or options.max or "batch.size", largest=not options.min)
     changes = found.changes if options.changes or found.value is None else []
     if options.json:
-        print_json(_as_data(found, changes))
+        print_json(to_dict(found, changes))
     else:
         blocks.write(_for_people(found, changes), sys.stdout)
     return FAILED if found.value is None else FINE
@@ -44,6 +45,7 @@ def _for_each(ruleset: Any, raw: Any, given: dict[str, Any], options: argparse.N
     from vramledger.evaluation.show import show
     from vramledger.problems import Problems
     from vramledger.reports import blocks
+    from vramledger.reports.solve import to_dict
     from vramledger.tables.evaluate import told_of
     from vramledger.tables.grid import Grid, axes_of
     from vramledger.tables.solve import Solver
@@ -61,29 +63,13 @@ def _for_each(ruleset: Any, raw: Any, given: dict[str, Any], options: argparse.N
             data.append({**said, "value": None, "problem": told_of(faults.problems)})
             continue
         rows.append((*cells, "none" if found.value is None else f"{found.value:,}", show(found.ledger.total, "B")))
-        data.append({**said, **_as_data(found, [])})
+        data.append({**said, **to_dict(found, [])})
     if options.json:
         print_json(data)
     else:
         heads = (*grid.axes, fact, "total")
         blocks.write([blocks.Table(heads, rows, frozenset({len(heads) - 2, len(heads) - 1}))], sys.stdout)
     return FINE if any(row["value"] is not None for row in data) else FAILED
-
-
-def _as_data(found: Solution, changes: list[Any]) -> dict[str, Any]:
-    from vramledger.evaluation.values import as_json
-
-    return {
-        "fact": found.fact,
-        "where": found.where,
-        "value": found.value,
-        "bound": found.bound,
-        "total": as_json(found.ledger.total),
-        "beyond": None if found.beyond is None else as_json(found.beyond.total),
-        "changes": [
-            {"fact": one.fact, "value": one.value, "total": as_json(one.total), "enough": one.enough} for one in changes
-        ],
-    }
 
 
 def _for_people(found: Solution, changes: list[Any]) -> Iterator[Any]:

@@ -40,7 +40,8 @@ class Records:
         for kind in self.ruleset.kinds.values():
             for entry in self.ruleset.names(kind.name) if kind.reads else ():
                 tree = self.ruleset.tree(kind.name, entry)
-                noted = kept.pop(text_of(tree.get("given")), None)
+                given_as = text_of(tree.get("given"))  # an import that reads no file has none
+                noted = kept.pop(given_as, None) if given_as else None
                 if noted is not None:
                     self._read_file(to_data(tree), *noted)
         for kind in self.ruleset.kinds.values():

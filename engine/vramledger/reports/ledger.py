@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -80,12 +80,13 @@ def _share(value: Any, total: Any) -> str:
     return f"{float(100 * Fraction(ends[0]) / Fraction(ends[1])):.1f} %"
 
 
-def to_dict(ledger: Ledger) -> dict[str, Any]:
-    """The answer as JSON, exact; its schema is ledger.schema.json."""
+def to_dict(ledger: Ledger, select: Collection[str] = ()) -> dict[str, Any]:
+    """The answer as JSON, exact; its schema is ledger.schema.json. Of its quantities those in `select`, or all."""
     from vramledger.evaluation.basis import basis  # which people who read a table do not wait for
 
     quantities: dict[str, Any] = {}
-    for name in sorted(ledger.program.declarations):
+    declared = ledger.program.declarations
+    for name in sorted(declared.keys() & {*select} if select else declared):
         if name in ledger.program.tables or ledger.program.declarations[name].type.kind in ("record", "list"):
             continue
         if any(rule.per for rule in ledger.program.candidates.get(name, ())):

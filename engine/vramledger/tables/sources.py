@@ -80,7 +80,7 @@ class ParquetSource:
         self.rows = rows
         try:
             found = pq.ParquetFile(path)
-            self.schema = _flat(found.schema_arrow.empty_table()).schema
+            self.schema = flat(found.schema_arrow.empty_table()).schema
             self.groups = [found.metadata.row_group(number).num_rows for number in range(found.num_row_groups)]
         except (OSError, pa.ArrowException) as fault:
             raise Problems([_unreadable(path, fault)]) from None
@@ -99,7 +99,7 @@ class ParquetSource:
     def read(self, span: Span) -> Part:
         if self._last is None or self._last[0] != span.start:
             try:
-                self._last = (span.start, _flat(pq.ParquetFile(self.path).read_row_group(span.start)))
+                self._last = (span.start, flat(pq.ParquetFile(self.path).read_row_group(span.start)))
             except (OSError, pa.ArrowException) as fault:
                 raise Problems([_unreadable(self.path, fault)]) from None
         return Part(self._last[1].slice(span.end, span.size), {})
@@ -300,7 +300,8 @@ def _text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
-def _flat(table: pa.Table) -> pa.Table:
+def flat(table: pa.Table) -> pa.Table:
+    """A table with its nested fields as dotted names."""
     while any(pa.types.is_struct(field.type) for field in table.schema):
         table = table.flatten()
     return table

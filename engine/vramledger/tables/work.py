@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -94,12 +95,17 @@ class TableWork(_Ruled):
     def answer(self, span: Span) -> tuple[pa.Table, Counts]:
         """The answers to a part, those rows left out that are not asked for."""
         part = self.source.read(span)
-        evaluator = self.evaluator
-        table, kept = evaluator.kept(part.table, self.asked.keep, part.faults)
+        return self.of_table(part.table, part.faults, span.row)
+
+    def of_table(
+        self, given: pa.Table, faults: Mapping[int, str] = MappingProxyType({}), start: int = 0
+    ) -> tuple[pa.Table, Counts]:
+        """The same of rows that were read; they begin at row `start` of all."""
+        table, kept = self.evaluator.kept(given, self.asked.keep, faults)
         fitting = table[FITS] if FITS in table.column_names else None
         large = 0 if fitting is None else table.num_rows - fitting.null_count - (pc.sum(fitting).as_py() or 0)
-        faults = table.num_rows - table[PROBLEM].null_count
-        counts = Counts(table.num_rows, faults, large, told=_told(table, span) if faults else ())
+        bad = table.num_rows - table[PROBLEM].null_count
+        counts = Counts(table.num_rows, bad, large, told=_told(table, start) if bad else ())
         if kept is not None:
             table = table.filter(pa.array(kept))
         return (front(table, self.asked.best) if self.asked.best else table), counts
@@ -144,10 +150,10 @@ class FileWork(_Ruled):
         return [answer.scenario, answer.status, *values, said, "; ".join(answer.warnings) or None]
 
 
-def _told(table: pa.Table, span: Span) -> tuple[dict[str, Any], ...]:
+def _told(table: pa.Table, start: int) -> tuple[dict[str, Any], ...]:
     """The first rows at fault, as they are counted in the whole input from 1 on."""
     rows = pc.indices_nonzero(pc.is_valid(table[PROBLEM])).to_pylist()[:MOST_TOLD]
-    return tuple({"text": f"row {span.row + row + 1}: {table[PROBLEM][row].as_py()}"} for row in rows)
+    return tuple({"text": f"row {start + row + 1}: {table[PROBLEM][row].as_py()}"} for row in rows)
 
 
 def _content(path: Path) -> str:
