@@ -136,7 +136,8 @@ def test_help_has_an_example_that_runs(command, run, monkeypatch, tmp_path):
     code, out, _ = run(command, "--help")
     example = out[out.index("example: vramledger ") :].splitlines()[0].split(";")[0].split()[2:]
     assert (code, example[0]) == (0, command)
-    if command not in ("lint", "batch", "verify", "fmt", "schemas"):  # their examples name files of a user
+    # their examples name files of a user, and what serves does not end
+    if command not in ("lint", "batch", "verify", "fmt", "schemas", "serve"):
         monkeypatch.chdir(tmp_path)
         assert run(*example)[0] in (0, 1)
 

@@ -133,6 +133,31 @@ def test_a_whole_group_at_fault_is_told_in_every_row():
     assert {*told} == {"column model: unknown-entry: no model is called gpt22 (did you mean gpt2 or gpt2-xl?)"}
 
 
+def test_a_fault_of_the_rules_is_told_in_every_row(tmp_path):
+    """Told after a few rows, and not worked out for each of them."""
+    links = "".join(
+        f"  links.at_{n}: {{unit: B, formula: links.at_{n - 1} + 1 B, source: {{title: A test.}}}}\n"
+        for n in range(1, 90)
+    )
+    first = "  links.at_0: {unit: B, formula: batch.size * 1 B, source: {title: A test.}}\n"
+    text = f"stage: links\nrules:\n{first}{links}"
+    (tmp_path / "links.yaml").write_text(text, encoding="utf-8")
+    table = pa.table({"batch.size": range(1, 20_001)})
+    found = vramledger.evaluate_table(table, {"model": "gpt2"}, select=["links.at_89"], specs=[tmp_path])
+    (told,) = {*found["problem"].to_pylist()}
+    assert "too-deep" in told
+
+
+def test_a_few_numbers_beyond_64_bits_hold_up_no_other():
+    sizes = [number % 50 + 1 for number in range(50_000)]
+    for row in (7, 31_000, 49_999):
+        sizes[row] = 10**12
+    found = vramledger.evaluate_table(pa.table({"batch.size": sizes}), BASE, select=["activations.bytes"])
+    told = {row: said for row, said in enumerate(found["problem"].to_pylist()) if said is not None}
+    assert told == dict.fromkeys((7, 31_000, 49_999), "activations.bytes takes more than 64 bits")
+    assert found["activations.bytes"].null_count == 3
+
+
 def test_numbers_that_shape_the_rules_part_the_rows():
     table = pa.table({"model.num_hidden_layers": [2, 3, 2, 5], "batch.size": [1, 2, 3, 4]})
     llama = {

@@ -20,11 +20,12 @@ from vramledger.problems import Problem, Problems
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Formula
 from vramledger.tables.rows import CELL, Group, Numbers, Rows
-from vramledger.tables.shape import Shape
+from vramledger.tables.shape import Left, Shape
 from vramledger.tables.sheet import Sheet
 from vramledger.tables.wanted import KEPT, Wanted, schema
 
 _TRIES = 3  # rows that stand for a group before its rows are read one by one
+_MANY = 100  # rows that are worth asking whether all have the same fault
 
 
 class _Fault(NamedTuple):
@@ -108,8 +109,8 @@ class Evaluator:
             columns = {name: values[inside] for name, values in columns.items()}
         good = group.rows if left is None else np.asarray(group.rows)[inside]
         odd = shape.run(columns, good, sheet.put, ends)
-        for some in (*odd, *([] if left is None else [left])):
-            self._one_by_one(rows, some, sheet)
+        for some, alike in (*odd, *([] if left is None else [Left(left)])):
+            self._one_by_one(rows, some, sheet, alike)
 
     def _shape(self, rows: Rows, group: Group) -> _Found:
         scales = tuple((name, rows.numbers[name].scale) for name in group.varies)
@@ -120,21 +121,28 @@ class Evaluator:
         return self._shapes[key]
 
     def _made(self, rows: Rows, group: Group) -> _Found:
-        faults = []
-        tried = sorted({int(group.rows[at]) for at in np.linspace(0, len(group.rows) - 1, _TRIES).astype(int)})
-        for row in tried:
+        for row in _some_of(group.rows):
             try:
                 read = read_scenario(self.ruleset, self.raw, {**self.overrides, **rows.row(row)})
-            except Problems as found:
-                faults.append(told_of(found.problems))
+            except Problems:
                 continue
             facts = {name: self.fact_of(name, read.facts) for name in group.varies}
             fixed = [name for name, fact in facts.items() if not _is(read.facts, fact, rows.numbers[name], row)]
             scales = {name: rows.numbers[name].scale for name in group.varies}
             return fixed or Shape(read, facts, scales, self._asked, self.where)
-        apart = all(len({int(rows.numbers[name].values[row]) for row in tried}) == len(tried) for name in group.varies)
-        same = len(set(faults)) == 1 and apart and len(tried) == _TRIES
-        return _Fault(faults[0] if same else None)
+        return _Fault(self._shared_fault(rows, group.rows))
+
+    def _shared_fault(self, rows: Rows, some: Column) -> str | None:
+        """What is wrong with many rows of one shape: the same with some of them, whatever numbers they differ in."""
+        tried = _some_of(some)
+        if len(tried) < _TRIES:
+            return None
+        for number in rows.numbers.values():
+            values = number.values[np.asarray(some)]
+            if len({int(number.values[row]) for row in tried}) < len(tried) and values.min() != values.max():
+                return None
+        faults = {self.answer(rows.row(row))[1] for row in tried}
+        return faults.pop() if len(faults) == 1 else None
 
     def fact_of(self, name: str, facts: Facts) -> str:
         """The fact that a column gives: a kind's own field, or one of its record."""
@@ -143,7 +151,11 @@ class Evaluator:
         spaces = (kind.namespace, kind.rest) if kind is not None else ()
         return next((f"{space}.{rest}" for space in spaces if f"{space}.{rest}" in facts.values), name)
 
-    def _one_by_one(self, rows: Rows, some: Column, sheet: Sheet) -> None:
+    def _one_by_one(self, rows: Rows, some: Column, sheet: Sheet, alike: bool = False) -> None:
+        shared = self._shared_fault(rows, some) if alike and len(some) > _MANY else None
+        if shared is not None:
+            sheet.problems.update(dict.fromkeys(map(int, some), shared))
+            return
         told: dict[str, str] = {}
         for row in map(int, some):
             said = rows.row(row)
@@ -190,6 +202,11 @@ def _within(
         if here is not None:
             wrong = here if wrong is None else wrong | here
     return (None, None) if wrong is None else (~wrong, np.asarray(rows)[wrong])
+
+
+def _some_of(rows: Column) -> list[int]:
+    """A few rows: the first, the last, and between them."""
+    return sorted({int(rows[at]) for at in np.linspace(0, len(rows) - 1, _TRIES).astype(int)})
 
 
 def _is(facts: Facts, name: str, number: Numbers, row: int) -> bool:

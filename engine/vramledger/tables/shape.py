@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,16 @@ from vramledger.rules.model import Declaration, Formula
 from vramledger.tables.wanted import KEPT, Wanted
 
 Put = Callable[[int, Any, Any, Any], None]  # a column's number, rows, values, which of them are there (None: all)
+
+
+_ALONE = 16  # rows that are not parted any more
+
+
+class Left(NamedTuple):
+    """Rows that columns do not answer; `alike` where that is for a reason that all of them share."""
+
+    rows: Column
+    alike: bool = False
 
 
 class Shape:
@@ -42,7 +52,6 @@ class Shape:
         self.plan = Plan(read.program, self.facts, list(known), [Test(where)] if where else [])
         self._kernels: dict[int, Kernel | None] = {}
         self._ends: dict[str, Bounds] | None = None  # of the table that is being answered
-        self._leaves: dict[int, tuple[dict[str, Any], bool]] = {}
 
     def bad(self, name: str, values: Column, ends: Bounds) -> Column | None:
         """The rows whose fact breaks what its declaration allows; None where no row does."""
@@ -65,28 +74,41 @@ class Shape:
 
     def run(
         self, columns: Mapping[str, Column], rows: Column, put: Put, ends: Mapping[str, Bounds] | None = None
-    ) -> list[Column]:
+    ) -> list[Left]:
         """Puts the answers of rows where they belong; rows that must be answered one by one come back."""
-        left: list[Column] = []
+        left: list[Left] = []
         facts = {self.names[name]: column for name, column in columns.items()}
         self._ends = None if ends is None else {self.names[name]: bounds for name, bounds in ends.items()}
         self._follow(self.plan.root, facts, rows, put, left)
         return left
 
     def _follow(
-        self, node: Leaf | Fork, columns: Mapping[str, Column], rows: Column, put: Put, left: list[Column]
+        self, node: Leaf | Fork, columns: Mapping[str, Column], rows: Column, put: Put, left: list[Left]
     ) -> None:
         if not len(rows):
             return
-        if isinstance(node, Leaf):
-            self._answer(node, columns, rows, put, left)
+        asks = isinstance(node, Leaf) and any(shape == "asks" and value is None for shape, value in node.shapes)
+        outputs = node.outputs if isinstance(node, Leaf) else [node.question]
+        kernel = None if asks else self.kernel(node, node.graph, outputs)
+        if kernel is None:  # a fault, or too much to compile: the interpreter says which
+            left.append(Left(rows, alike=True))
             return
-        found = self._computed(node, node.graph, [node.question], columns, len(rows))
+        found = kernel.run(columns, len(rows), self._ends)
+        if found is None and len(rows) > _ALONE:  # the few numbers beyond 64 bits shall not hold up the others
+            self._ends = None
+            middle = len(rows) // 2
+            for half in (slice(0, middle), slice(middle, None)):
+                inside = {name: column[half] for name, column in columns.items()}
+                self._follow(node, inside, rows[half], put, left)
+            return
         if found is None:
-            left.append(rows)
+            left.append(Left(rows))
             return
         columns, rows, found = _without_refused(columns, rows, found, left)
-        held = found.overs[0].astype(bool)
+        if isinstance(node, Leaf):
+            self._answer(node, rows, found, put, left)
+            return
+        held = np.broadcast_to(found.overs[0], len(rows)).astype(bool)
         if held.all() or not held.any():
             self._follow(self.plan.after(node, bool(len(held) and held[0])), columns, rows, put, left)
             return
@@ -95,18 +117,10 @@ class Shape:
             inside = {name: column[some] for name, column in columns.items()}
             self._follow(self.plan.after(node, answer), inside, np.asarray(rows)[some], put, left)
 
-    def _answer(self, leaf: Leaf, columns: Mapping[str, Column], rows: Column, put: Put, left: list[Column]) -> None:
-        if any(shape == "asks" and value is None for shape, value in leaf.shapes):
-            left.append(rows)  # a fault, or too much to compile: the interpreter says which
-            return
-        found = self._computed(leaf, leaf.graph, leaf.outputs, columns, len(rows))
-        if found is None:
-            left.append(rows)
-            return
-        _, rows, found = _without_refused(columns, rows, found, left)
-        broken = _broken(leaf, found)
+    def _answer(self, leaf: Leaf, rows: Column, found: Outcome, put: Put, left: list[Left]) -> None:
+        broken = _broken(leaf, found, len(rows))
         if broken is not None:
-            left.append(np.asarray(rows)[broken])
+            left.append(Left(np.asarray(rows)[broken]))
             rows, found = np.asarray(rows)[~broken], _taken(found, ~broken)
         targets = (*self.plan.targets, *(KEPT for _ in self.plan.tests))
         position = 0
@@ -120,9 +134,7 @@ class Shape:
             shape, value = parts.get(one.quantity, ("asks", None))
             self._put(number, one, shape, value, rows, put, left)
 
-    def _put(
-        self, number: int, one: Wanted, shape: str, value: Any, rows: Column, put: Put, left: list[Column]
-    ) -> None:
+    def _put(self, number: int, one: Wanted, shape: str, value: Any, rows: Column, put: Put, left: list[Left]) -> None:
         match shape:
             case "one":
                 put(number, rows, _numbers(value[0], one), None)
@@ -134,7 +146,7 @@ class Shape:
                 same = np.broadcast_to(low == high, len(rows))
                 put(number, rows, low, same)
                 if not same.all():
-                    left.append(np.asarray(rows)[~same])
+                    left.append(Left(np.asarray(rows)[~same]))
             case "verdict":
                 certain, possible = (np.broadcast_to(part[0], len(rows)).astype(bool, copy=False) for part in value)
                 put(number, rows, certain, certain | ~possible)
@@ -142,12 +154,6 @@ class Shape:
                 held = public(value)
                 if isinstance(held, bool | str):
                     put(number, rows, held, None)
-
-    def _computed(
-        self, owner: Leaf | Fork, graph: Graph, outputs: Sequence[Any], columns: Mapping[str, Column], count: int
-    ) -> Outcome | None:
-        kernel = self.kernel(owner, graph, outputs)
-        return None if kernel is None else kernel.run(columns, count, self._ends)
 
     def kernel(self, owner: Leaf | Fork, graph: Graph, outputs: Sequence[Any]) -> Kernel | None:
         """The code of a leaf or of a fork's question; None where columns cannot take it."""
@@ -161,12 +167,12 @@ class Shape:
 
 
 def _without_refused(
-    columns: Mapping[str, Column], rows: Column, found: Outcome, left: list[Column]
+    columns: Mapping[str, Column], rows: Column, found: Outcome, left: list[Left]
 ) -> tuple[Mapping[str, Column], Column, Outcome]:
     if found.refused is None:
         return columns, rows, found
     kept = ~found.refused
-    left.append(np.asarray(rows)[found.refused])
+    left.append(Left(np.asarray(rows)[found.refused]))
     return {name: column[kept] for name, column in columns.items()}, np.asarray(rows)[kept], _taken(found, kept)
 
 
@@ -176,15 +182,13 @@ def _taken(found: Outcome, kept: Column) -> Outcome:
     return Outcome(overs, unders, None)
 
 
-def _broken(leaf: Leaf, found: Outcome) -> Column | None:
+def _broken(leaf: Leaf, found: Outcome, count: int) -> Column | None:
     """The rows with a fraction where there must be none."""
-    broken = None
+    broken = np.zeros(count, bool)
     for whole, over, under in zip(leaf.whole, found.overs, found.unders, strict=True):
         if whole and not (isinstance(under, int) and under == 1):
-            here = over % under != 0
-            if here.any():
-                broken = here if broken is None else broken | here
-    return broken
+            broken |= over % under != 0
+    return broken if broken.any() else None
 
 
 def _numbers(part: tuple[Column, Any], one: Wanted) -> Column:

@@ -257,12 +257,12 @@ class _Search:
             return np.asarray(sheet & there)
         sheet_ = Sheet(_KEPT, count)
         left = self.shape.run({self.fact: values}, np.arange(count), sheet_.put)
-        self.alone += sum(map(len, left))
+        self.alone += sum(len(one.rows) for one in left)
         if self.alone > _MOST_ALONE:
             message = f"more than {_MOST_ALONE} numbers of {self.fact} cannot be asked together"
             raise Problems([problem("too-much-work", message)])
-        for rows in left:
-            for row in rows.tolist():
+        for rows, _ in left:
+            for row in map(int, rows):
                 said, fault = self.evaluator.answer({self.fact: low + row})
                 sheet_.put_one(row, [None] if fault else said, None)
         (found,), _ = sheet_.arrays()
