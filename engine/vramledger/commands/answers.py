@@ -134,7 +134,7 @@ def _tell(counts: Counts, as_json: bool) -> None:
 
 
 def _summary(counts: Counts) -> str:
-    said = [f"{counts.rows} rows"]
+    said = [f"{counts.rows} row{'' if counts.rows == 1 else 's'}"]
     said += [f"{counts.faults} at fault"] if counts.faults else []
     said += [f"{counts.too_large} do not fit"] if counts.too_large else []
     said += [f"{counts.failed} fail their check"] if counts.failed else []

@@ -61,7 +61,8 @@ def _values(text: str, problems: list[Problem]) -> list[Any]:
             start, stop, step = (*map(int, ends), 1)[:3]
             if step < 1 or stop < start or (stop - start) // step >= _MOST:
                 hint = "write FIRST:LAST or FIRST:LAST:STEP, both ends are meant"
-                problems.append(problem("set-syntax", f"{part} is no run of numbers", Place("--over"), hint))
+                many = f"has more than {_MOST} numbers" if step > 0 and stop > start else "is no run of numbers"
+                problems.append(problem("set-syntax", f"{part} {many}", Place("--over"), hint))
             else:
                 found += range(start, stop + 1, step)
         else:

@@ -191,6 +191,8 @@ class CsvSource(LinesSource):
             names = pv.read_csv(io.BytesIO(self.head)).column_names
         except pa.ArrowException:
             names = []
+        except UnicodeDecodeError:
+            raise Problems([problem("not-utf-8", "the first line is no UTF-8", Place(str(self.path), 1, 1))]) from None
         twice = sorted({name for name in names if names.count(name) > 1})
         if not names or "" in names or twice:
             found = f"two columns are called {twice[0]}" if twice else "a column has no name" if names else "no columns"
@@ -225,7 +227,7 @@ class CsvSource(LinesSource):
     def _table(self, content: io.BytesIO, **options: Any) -> pa.Table:
         try:
             return pv.read_csv(content, **options)
-        except pa.ArrowException as fault:
+        except (pa.ArrowException, UnicodeDecodeError) as fault:
             raise Problems([_unreadable(self.path, fault)]) from None
 
 
@@ -288,7 +290,7 @@ def _rank_of(value: Any) -> int:
 
 
 def _as(column: Any, kind: pa.DataType, count: int) -> pa.ChunkedArray | pa.Array:
-    if column is None:
+    if column is None or pa.types.is_null(kind):
         return pa.nulls(count, kind)
     if isinstance(column, list):
         texts = kind == pa.string()
@@ -372,6 +374,6 @@ def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
 
 
 def _texted(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    if kind != pa.string() or pa.types.is_nested(column.type):
+    if pa.types.is_nested(column.type):
         return pa.chunked_array([pa.array([_text(value) for value in column.to_pylist()], kind)])
     return column.cast(kind)
