@@ -236,14 +236,14 @@ class _Reader:
                 hint = nearest(name, self.records.data[record])
                 self.problems.append(problem("missing-fact", message, place, hint))
             return
-        known = self.ruleset.listing(kind.name, field)
-        listed = known.get(value) if isinstance(value, str) else None
+        listed = self.ruleset.listed(kind.name, field, value) if isinstance(value, str) else None
         if listed is not None:
             self.selected[kind.name] = (listed, place)
             self.reasons[kind.name] = f"{fact} is {brief(value)}"
             return
         if kind.may_lack and not kind.otherwise:
             return
+        known = self.ruleset.listing(kind.name, field)
         near = nearest(str(value), known)
         if kind.otherwise and isinstance(value, str) and value:
             self.selected[kind.name] = (kind.otherwise, place)

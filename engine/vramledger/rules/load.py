@@ -83,7 +83,7 @@ class RuleSet:
         self._orders: dict[str, int] = {}
         self._trees: dict[tuple[str, str], tuple[Mapping, tuple[str, ...]]] = {}
         self._declared: dict[str, Declaration] | None = None
-        self._listings: dict[tuple[str, str], dict[str, str]] = {}
+        self._listed: dict[tuple[str, str], dict[str, str | None]] = {}
         self._inherited = 0  # values that entries take over from those that they extend
         self._circles: set[frozenset[str]] = set()  # of entries that extend each other, each told once
 
@@ -133,15 +133,22 @@ class RuleSet:
             self._declared = by(self)
         return self._declared
 
-    def listing(self, kind: str, field: str) -> dict[str, str]:
-        """The texts that a kind's entries list under a field, each with the first entry that does."""
-        if (kind, field) not in self._listings:
-            found = self._listings[kind, field] = {}
-            for name in self.names(kind):
-                listed = self.tree(kind, name).get(field)
-                for item in listed.items if isinstance(listed, Sequence) else ():
-                    found.setdefault(text_of(item), name)
-        return self._listings[kind, field]
+    def listed(self, kind: str, field: str, text: str) -> str | None:
+        """The first of a kind's entries that lists a text under a field."""
+        known = self._listed.setdefault((kind, field), {})
+        if text not in known:
+            known[text] = next((name for name in self.names(kind) if text in self._list(kind, name, field)), None)
+        return known[text]
+
+    def listing(self, kind: str, field: str) -> list[str]:
+        """Every text that a kind's entries list under a field."""
+        return [text for name in self.names(kind) for text in self._list(kind, name, field)]
+
+    def _list(self, kind: str, name: str, field: str) -> list[str]:
+        if field not in self.keys(kind, name):  # what chooses an entry is never inherited
+            return []
+        found = self._documents[kind][name].tree().get(field)
+        return [text_of(item) for item in found.items] if isinstance(found, Sequence) else []
 
     def examples(self, of_user: bool = False) -> Iterator[Example]:
         """The examples of every document, or only of the user's."""
