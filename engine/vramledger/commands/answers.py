@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vramledger.commands.command import FAILED, FAULTY, FINE, Arguments
+from vramledger.cores import cores
 from vramledger.problems import Place, Problems, nearest, problem
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def deliver(work: Work, form: str, options: argparse.Namespace, fitting: bool) -
     from vramledger.tables.job import Output, to_stream
 
     wanted = aims(options.best, work.schema) if options.best else []
-    workers = options.workers or len(os.sched_getaffinity(0))
+    workers = options.workers or cores()
     if workers == 1:
         threads.most = 1
     total = sum(span.size for span in work.spans())

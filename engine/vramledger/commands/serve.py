@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from vramledger.commands.command import FINE, Command
+from vramledger.cores import cores
 from vramledger.problems import Place, Problems, problem
 
 EXTRA = "vramledger[serve]"
@@ -26,7 +27,7 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
         raise Problems([problem("cannot-serve", message, None, f"pip install '{EXTRA}'")]) from None
     from vramledger.service.limits import Limits
 
-    at_once = options.concurrency or len(os.sched_getaffinity(0))
+    at_once = options.concurrency or cores()
     limits = Limits(options.max_body, options.max_rows, options.timeout, at_once)
     listening = _listening(options.host, options.port)
     host, port = listening.getsockname()[:2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -12,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from vramledger.cores import cores
 from vramledger.evaluation.residual import Graph
 from vramledger.evaluation.steps import FLAGS, Bounds, Ref, Step, Steps, fits
 
@@ -36,7 +36,7 @@ _UFUNCS = {
 class _Threads:
     """How many threads a kernel may use: the cores that are there, or one where processes share them."""
 
-    most = len(os.sched_getaffinity(0))
+    most = cores()
 
 
 threads = _Threads()
