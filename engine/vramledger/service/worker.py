@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import socket
-import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,7 +23,6 @@ from vramledger.service.frames import ANSWER, BROKEN, END, PROBLEMS, Frame, rece
 from vramledger.version import ENGINE
 
 GRACE = 0.5  # seconds by which the alarm comes later than the caller stops to wait
-_TOGETHER = 0.05  # seconds in which the lines of a batch are gathered
 _FIRST = b'{"scenario": {}}'  # whatever is wrong with it, what every scenario needs is there afterwards
 _NEEDED = ("evaluation.basis", "evaluation.derivation", "tables.solve")  # modules that are imported where they are used
 
@@ -78,25 +76,16 @@ def _work(ruleset: RuleSet, connection: socket.socket, seconds: float) -> None:
 
 def _answer(ruleset: RuleSet, connection: socket.socket, asked: Frame) -> None:
     head = json.loads(asked.name)
-    gathered: list[bytes] = []
-    began = time.monotonic()
     try:
         for one in answers(ruleset, head["asked"], head["options"], asked.content):
-            gathered.append(as_text(one))
-            if time.monotonic() - began > _TOGETHER:
-                send(connection, Frame(ANSWER, b"\n".join(gathered)))
-                gathered, began = [], time.monotonic()
+            send(connection, Frame(ANSWER, as_text(one)))  # at once: the next one may take too long
     except Problems as faults:
         send(connection, Frame(PROBLEMS, told(faults)))
-        return
     except ConnectionError:
         raise
     except Exception:  # noqa: BLE001 - a bug of ours; the log has it, the caller does not
         traceback.print_exc()
         send(connection, Frame(BROKEN))
-        return
-    if gathered:
-        send(connection, Frame(ANSWER, b"\n".join(gathered)))
 
 
 def told(faults: Problems) -> bytes:
