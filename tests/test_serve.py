@@ -362,12 +362,12 @@ def test_an_answer_takes_so_long_at_most(slow):
 
 
 def test_a_batch_that_takes_too_long_answers_every_line(slow):
-    sizes = (1, 2, 7, 3, 4)
+    sizes = (1, 2, *[7] * 12)
     content = b"\n".join(json.dumps({"model": "llama-3-8b", "batch.size": size}).encode() for size in sizes)
-    with TestClient(app_of([slow], Limits(seconds=4.0, at_once=1))) as client:
+    with TestClient(app_of([slow], Limits(seconds=3.0, at_once=1))) as client:
         found = lines(client.post("/batch?select=slow.steps", content=content))
-        assert [one["line"] for one in found] == [1, 2, 3, 4, 5]
-        assert {code for one in found[2:] for code in [one["problems"][0]["code"]]} == {"too-much-work"}
+        assert [one["line"] for one in found] == list(range(1, 15))
+        assert [found[0]["problems"], found[-1]["problems"][0]["code"]] == [[], "too-much-work"]
         assert client.get("/health").status_code == 200
 
 
@@ -376,7 +376,7 @@ def test_so_many_are_answered_at_once(slow):
     with TestClient(app_of([slow], Limits(seconds=5.0, at_once=1))) as client:
         waiting = threading.Thread(target=client.post, args=("/explain",), kwargs={"json": late})
         waiting.start()
-        time.sleep(1.5)
+        time.sleep(0.5)
         refused = client.post("/estimate", json={"scenario": SCENARIO})
         assert told(refused, 503)[0]["code"] == "too-much-work"
         assert refused.headers["retry-after"] == "1"
