@@ -81,6 +81,13 @@ def test_json_lines(rows):
     assert table["kept"].to_pylist() == [None] * 4 + ["true"]
 
 
+def test_lines_that_end_otherwise():
+    table, faults = read(written("a.jsonl", b'{"a": 1}\r\n{"a":\r2}\n'))
+    assert (table.to_pydict(), faults) == ({"a": [1, 2]}, {})
+    table, faults = read(written("a.csv", b"a,b\n1,\r2,\r\n3,\n"))
+    assert (table["a"].to_pylist(), faults) == ([1, 2, 3], {})
+
+
 @pytest.mark.parametrize("rows", [1, 2, 100])
 def test_parquet_with_nested_fields(rows):
     rows_ = [{"model": "gpt2", "batch": {"size": number}} for number in range(7)]

@@ -10,8 +10,10 @@ import pytest
 
 import vramledger
 from vramledger import Problems
+from vramledger.inputs.raw import read_raw
 from vramledger.rules.open import open_rules
 from vramledger.tables.best import Aim, front, unbeaten
+from vramledger.tables.evaluate import Evaluator
 from vramledger.tables.rows import Rows
 from vramledger.tables.wanted import ranges, wanted
 
@@ -146,6 +148,15 @@ def test_a_fault_of_the_rules_is_told_in_every_row(tmp_path):
     found = vramledger.evaluate_table(table, {"model": "gpt2"}, select=["links.at_89"], specs=[tmp_path])
     (told,) = {*found["problem"].to_pylist()}
     assert "too-deep" in told
+
+
+def test_a_part_that_is_all_at_fault_says_nothing_of_the_next():
+    base = {"model": "gpt2"}
+    evaluator = Evaluator(RULES, read_raw(base), wanted(RULES, ["activations.bytes"]))
+    assert {*evaluator.table(pa.table({"batch.size": [0] * 9}))["problem"].to_pylist()} != {None}
+    found = evaluator.table(pa.table({"batch.size": list(range(1, 10))}))
+    assert found["problem"].null_count == 9
+    assert found.equals(vramledger.evaluate_table(pa.table({"batch.size": range(1, 10)}), base, ["activations.bytes"]))
 
 
 def test_a_few_numbers_beyond_64_bits_hold_up_no_other():

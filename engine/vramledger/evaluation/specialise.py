@@ -31,7 +31,7 @@ class Leaf:
     graph: Graph
     outputs: tuple[Any, ...]
     run: Callable[..., tuple[Any, ...]]
-    shapes: tuple[tuple[str, Any], ...]  # (one | range | verdict | known | asks, the known value)
+    shapes: tuple[tuple[str, Any], ...]  # (one | range | verdict | known | asks | large, the known value)
     whole: tuple[bool, ...]  # which outputs must be whole
 
 
@@ -106,7 +106,7 @@ class Plan:
         try:
             return self._compiled(graph, evaluation)
         except (TooLarge, RecursionError):
-            return Leaf(graph, (), lambda *_: (), (("asks", None),) * len((*self.targets, *self.tests)), ())
+            return Leaf(graph, (), lambda *_: (), (("large", None),) * len((*self.targets, *self.tests)), ())
         finally:
             self._room = max(0, graph.room - evaluation.work)
 

@@ -25,6 +25,7 @@ from vramledger.tables.sheet import Sheet
 from vramledger.tables.wanted import KEPT, Wanted, schema
 
 _TRIES = 3  # rows that stand for a group before its rows are read one by one
+_MOST_SHAPES = 4096  # that are remembered
 _MANY = 100  # rows that are worth asking whether all have the same fault
 
 
@@ -56,7 +57,7 @@ class Evaluator:
         self.overrides = dict(overrides or {})
         self.where = where
         self._asked = [*self.columns, *([Wanted(KEPT, KEPT, "", pa.bool_())] if where else [])]
-        self._shapes: dict[Any, _Found] = {}
+        self._shapes: dict[Any, Shape | _Parting] = {}
 
     def table(self, given: pa.Table, keep: Sequence[str] = ()) -> pa.Table:
         """The table with the answers beside it. Columns named in `keep` are carried along and not asked."""
@@ -116,9 +117,14 @@ class Evaluator:
         scales = tuple((name, rows.numbers[name].scale) for name in group.varies)
         sides = tuple(rows.numbers[name].side(int(group.rows[0])) for name in group.varies)
         key = (tuple((name, repr(value)) for name, value in group.said.items()), scales, sides)
-        if key not in self._shapes:
-            self._shapes[key] = self._made(rows, group)
-        return self._shapes[key]
+        if key in self._shapes:
+            return self._shapes[key]
+        found = self._made(rows, group)
+        if not isinstance(found, _Fault):  # other rows of that key may have better numbers
+            while len(self._shapes) >= _MOST_SHAPES:
+                del self._shapes[next(iter(self._shapes))]
+            self._shapes[key] = found
+        return found
 
     def _made(self, rows: Rows, group: Group) -> _Found:
         for row in _some_of(group.rows):

@@ -87,11 +87,13 @@ class Shape:
     ) -> None:
         if not len(rows):
             return
-        asks = isinstance(node, Leaf) and any(shape == "asks" and value is None for shape, value in node.shapes)
+        shapes = node.shapes if isinstance(node, Leaf) else ()
+        large = any(shape == "large" for shape, _ in shapes)
+        asks = large or any(shape == "asks" and value is None for shape, value in shapes)
         outputs = node.outputs if isinstance(node, Leaf) else [node.question]
         kernel = None if asks else self.kernel(node, node.graph, outputs)
         if kernel is None:  # a fault, or too much to compile: the interpreter says which
-            left.append(Left(rows, alike=True))
+            left.append(Left(rows, alike=asks and not large))
             return
         found = kernel.run(columns, len(rows), self._ends)
         if found is None and len(rows) > _ALONE:  # the few numbers beyond 64 bits shall not hold up the others

@@ -211,7 +211,7 @@ class _Search:
         if given is not None and given.varies and given.value == start:
             shape = Shape(self.read, {fact: name}, {fact: 1}, _KEPT, solver.formula)
             root = shape.plan.root
-            shape = None if isinstance(root, Leaf) and root.shapes[-1] == ("asks", None) else shape
+            shape = None if isinstance(root, Leaf) and root.shapes[-1] in (("asks", None), ("large", None)) else shape
         self.shape = shape
         self.last = _FEW if shape is None else MOST
         self.alone = 0
@@ -279,7 +279,7 @@ class _Search:
         if node is None:
             return True
         shape, known = node.shapes[-1]
-        if shape == "asks":
+        if shape in ("asks", "large"):
             return known is None
         if shape == "known":
             return known is True

@@ -121,10 +121,12 @@ class LinesSource:
                 hashed.update(self.head)
                 for content, count in _records(file, rows, self.quotes):
                     hashed.update(content)
-                    self._spans.append(Span(row, count, start, start + len(content)))
-                    for name, rank in self._ranks(content, row).items():
-                        ranks[name] = max(rank, ranks.get(name, 0))
-                    row, start = row + count, start + len(content)
+                    columns, _ = self._parsed(content, row)
+                    for name, column in columns.items():
+                        ranks[name] = max(_rank(column), ranks.get(name, 0))
+                    size = max(map(len, columns.values()), default=count)  # other signs may end a line too
+                    self._spans.append(Span(row, size, start, start + len(content)))
+                    row, start = row + size, start + len(content)
         except OSError as fault:
             raise Problems([_unreadable(path, fault)]) from None
         self.identity = hashed.hexdigest()
@@ -149,10 +151,6 @@ class LinesSource:
         arrays = [_as(columns.get(field.name), field.type, span.size) for field in self.schema]
         return Part(pa.Table.from_arrays(arrays, schema=self.schema), faults)
 
-    def _ranks(self, content: bytes, row: int) -> dict[str, int]:
-        columns, _ = self._parsed(content, row)
-        return {name: _rank(column) for name, column in columns.items()}
-
     def _parsed(self, content: bytes, row: int) -> tuple[dict[str, Any], dict[int, str]]:
         raise NotImplementedError
 
@@ -161,7 +159,7 @@ class JsonSource(LinesSource):
     """JSON Lines: an object a line, its nested objects as dotted names."""
 
     def _parsed(self, content: bytes, row: int) -> tuple[dict[str, Any], dict[int, str]]:
-        lines = content.splitlines()
+        lines = content.removesuffix(b"\n").split(b"\n")
         columns: dict[str, list[Any]] = {}
         faults = {}
         for number, line in enumerate(lines):
