@@ -29,5 +29,6 @@ cat examples/one-and-a-half.yaml
 ask estimate examples/llama-3-8b --optimizer one-and-a-half --specs examples/one-and-a-half.yaml --hardware h100-80gb
 
 say "Many rows at once: what fits, and the largest context that does"
-ask sweep examples/llama-3-8b --adapter lora --hardware h100-80gb --over checkpointing=none,full --over batch.size=1:3
+ask sweep examples/llama-3-8b --adapter lora --hardware h100-80gb --over checkpointing=none,full --over batch.size=1:3 \
+  --select activations.bytes,total.bytes,fits
 ask solve examples/llama-3-8b --adapter lora --hardware h100-80gb --max batch.sequence_length

@@ -150,6 +150,13 @@ def test_a_fault_of_the_rules_is_told_in_every_row(tmp_path):
     assert "too-deep" in told
 
 
+@pytest.mark.parametrize(("column", "keep"), [("problem", []), ("problem", ["problem"]), ("fits", ["fits"])])
+def test_no_column_of_the_input_hides_an_answer(column, keep):
+    with pytest.raises(Problems) as caught:
+        vramledger.evaluate_table(pa.table({"batch.size": [0], column: [True]}), BASE, keep=keep)
+    assert [found.code for found in caught.value.problems] == ["wrong-shape"]
+
+
 def test_a_part_that_is_all_at_fault_says_nothing_of_the_next():
     base = {"model": "gpt2"}
     evaluator = Evaluator(RULES, read_raw(base), wanted(RULES, ["activations.bytes"]))

@@ -53,7 +53,7 @@ def _of_tables(ruleset: Any, options: argparse.Namespace, paths: list[Path]) -> 
 
 
 def _on_cluster(ruleset: Any, options: argparse.Namespace, tables: list[Path], files: list[str]) -> int:
-    from vramledger.tables.cluster import on_ray
+    from vramledger.tables.cluster import on_ray, the_library
 
     others = [*files, *(str(path) for path in tables if path.suffix.lower() != ".parquet")]
     output = options.output or ""
@@ -61,6 +61,7 @@ def _on_cluster(ruleset: Any, options: argparse.Namespace, tables: list[Path], f
         message = "a cluster reads Parquet and writes a new folder: batch ROWS.parquet --on ray -o NAME/"
         hint = f"{others[0][:200]} is no Parquet file" if others else "--best and --resume are for one machine"
         raise Problems([problem("wrong-shape", message, Place("--on"), hint)])
+    the_library()
     settings = {"address": options.address} if options.address else {}
     work = _of_tables(ruleset, options, tables)
     counts = on_ray(work, tables, Path(output), options.part_rows, settings)
@@ -69,11 +70,12 @@ def _on_cluster(ruleset: Any, options: argparse.Namespace, tables: list[Path], f
 
 
 def _for_people(ruleset: Any, options: argparse.Namespace, paths: list[Path]) -> int:
+    from vramledger.evaluation.ledger import SELECTED
     from vramledger.output import whole_file
     from vramledger.reports import batch, blocks
     from vramledger.rules.overlay import base_declarations
 
-    names = list(selected(options) or batch.SELECTED)
+    names = list(selected(options) or SELECTED)
     known(ruleset, names)
     found = _watched(answers(ruleset, paths, names, overrides(options)), len(paths), bool(options.output))
     done = list(found)

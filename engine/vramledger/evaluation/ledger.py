@@ -43,6 +43,18 @@ HEADLINES = (
     FITS,
 )
 
+# what a row of many shows of its scenario, where nothing else is asked for
+SELECTED = (
+    "parameters.bytes",
+    "gradients.bytes",
+    "optimizer.bytes",
+    "activations.bytes",
+    "logits.bytes",
+    "kv_cache.bytes",
+    "overhead.bytes",
+    TOTAL,
+)
+
 
 class Ledger:
     """The values of one scenario. Quantities are evaluated when they are asked for and remembered."""

@@ -11,16 +11,6 @@ from vramledger.reports.blocks import Block, Lines, Table
 from vramledger.rules.model import Declaration
 
 Declared = dict[str, Declaration]
-SELECTED = (
-    "parameters.bytes",
-    "gradients.bytes",
-    "optimizer.bytes",
-    "activations.bytes",
-    "logits.bytes",
-    "kv_cache.bytes",
-    "overhead.bytes",
-    "total.bytes",
-)
 NOTHING = NotApplicable("the scenario's rules do not know it")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from vramledger.evaluation.compiled import ledger_of
-from vramledger.evaluation.ledger import Ledger
+from vramledger.evaluation.ledger import SELECTED, Ledger
 from vramledger.inputs.files import parse_json
 from vramledger.inputs.many import answer, known
 from vramledger.inputs.raw import Raw, read_raw
@@ -15,7 +15,6 @@ from vramledger.inputs.scenario import Scenario, read_scenario
 from vramledger.problems import Place, Problems, nearest, problem
 from vramledger.reports import ledger as ledgers
 from vramledger.reports import solve as solutions
-from vramledger.reports.batch import SELECTED
 from vramledger.rules.load import RuleSet
 from vramledger.service.bodies import PLACE, Body, Estimate, Explain, Solve, read
 

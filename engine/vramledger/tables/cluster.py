@@ -27,11 +27,7 @@ def on_ray(work: TableWork, paths: list[Path], output: Path, rows: int, settings
 
     `settings` go to `ray.init`. Raises Problems where Ray is not installed, and where the folder cannot be made.
     """
-    try:
-        import ray
-    except ImportError:
-        message = "a batch on Ray needs ray, which is not installed"
-        raise Problems([problem("not-installed", message, Place("--on"), f"pip install '{EXTRA}'")]) from None
+    ray = the_library()
     if output.exists():
         raise Problems([problem("file-exists", f"{output} is there already", Place(str(output)), "name a new folder")])
     aside = output.with_name(f".{output.name}.{os.getpid()}.part").absolute()
@@ -48,6 +44,16 @@ def on_ray(work: TableWork, paths: list[Path], output: Path, rows: int, settings
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return counts
+
+
+def the_library() -> Any:
+    """Ray. Raises Problems where it is not installed."""
+    try:
+        import ray
+    except ImportError:
+        message = "a batch on Ray needs ray, which is not installed"
+        raise Problems([problem("not-installed", message, Place("--on"), f"pip install '{EXTRA}'")]) from None
+    return ray
 
 
 def _answered(part: pa.Table, work: TableWork) -> pa.Table:

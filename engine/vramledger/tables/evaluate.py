@@ -22,7 +22,7 @@ from vramledger.rules.model import Formula
 from vramledger.tables.rows import CELL, Group, Numbers, Rows
 from vramledger.tables.shape import Left, Shape
 from vramledger.tables.sheet import Sheet
-from vramledger.tables.wanted import KEPT, Wanted, schema
+from vramledger.tables.wanted import KEPT, Wanted, check_names, schema
 
 _TRIES = 3  # rows that stand for a group before its rows are read one by one
 _MOST_SHAPES = 4096  # that are remembered
@@ -70,6 +70,7 @@ class Evaluator:
 
         `faults` says what is wrong with rows that could not even be read.
         """
+        check_names(given.column_names, keep, self.columns)
         asked = given.drop_columns([name for name in keep if name in given.column_names])
         rows = Rows(asked)
         sheet = Sheet(self._asked, given.num_rows)

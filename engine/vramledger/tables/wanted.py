@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from vramledger.evaluation.ledger import FITS, TOTAL
+from vramledger.evaluation.ledger import FITS, SELECTED
 from vramledger.evaluation.values import Range
 from vramledger.inputs.raw import Raw
 from vramledger.inputs.scenario import Scenario, read_scenario
@@ -22,17 +22,6 @@ from vramledger.rules.world import World
 
 PROBLEM = "problem"
 KEPT = "kept"  # stands for the formula that says which rows are kept
-SELECTED = (
-    "parameters.bytes",
-    "gradients.bytes",
-    "optimizer.bytes",
-    "activations.bytes",
-    "logits.bytes",
-    "kv_cache.bytes",
-    "overhead.bytes",
-    TOTAL,
-    FITS,
-)
 _ENDS = ("low", "high")
 
 
@@ -60,7 +49,7 @@ def wanted(
     open_ = ranges(ruleset, base)
     found: list[Wanted] = []
     problems = []
-    for name in dict.fromkeys(names or SELECTED):
+    for name in dict.fromkeys(names or (*SELECTED, FITS)):
         stem, _, end = name.rpartition(".")
         ended = name not in declared and end in _ENDS and stem in declared
         quantity = stem if ended else name
@@ -77,6 +66,20 @@ def wanted(
     if problems:
         raise Problems(problems)
     return list(dict.fromkeys(found))
+
+
+def check_names(given: Iterable[str], keep: Sequence[str], columns: Sequence[Wanted]) -> None:
+    """Raises Problems where a column of the input would hide an answer: a row's problem, or a selected quantity."""
+    answers = {one.column for one in columns}
+    hidden = [name for name in given if name == PROBLEM or (name in keep and name in answers)]
+    if hidden:
+        hint = "give the input's column another name, or leave it out"
+        raise Problems(
+            [
+                problem("wrong-shape", f"the input has a column {name}, as the answers do", Place(name), hint)
+                for name in hidden
+            ]
+        )
 
 
 def ranges(ruleset: RuleSet, base: Scenario | None = None) -> set[str]:

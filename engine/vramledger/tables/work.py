@@ -20,11 +20,10 @@ from vramledger.inputs.scenario import Scenario
 from vramledger.problems import render
 from vramledger.rules.load import RuleSet
 from vramledger.rules.open import open_rules
-from vramledger.tables.best import Aim, front
 from vramledger.tables.evaluate import Evaluator, told_of
 from vramledger.tables.job import MOST_TOLD, Counts
 from vramledger.tables.sources import Source, Span
-from vramledger.tables.wanted import PROBLEM, base_of, schema, wanted
+from vramledger.tables.wanted import PROBLEM, base_of, check_names, schema, wanted
 from vramledger.tables.where import formula
 from vramledger.version import ENGINE
 
@@ -38,7 +37,6 @@ class Asked(NamedTuple):
     overrides: Mapping[str, Any]
     select: tuple[str, ...]
     where: str = ""
-    best: tuple[Aim, ...] = ()
     keep: tuple[str, ...] = ()
 
 
@@ -67,7 +65,7 @@ class _Ruled:
 
     def identify(self, *more: Any) -> str:
         """A hash of what is asked, of the rules and of more."""
-        asked = [*self.asked.select, self.asked.where, *map(list, self.asked.best), *self.asked.keep]
+        asked = [*self.asked.select, self.asked.where, *self.asked.keep]
         told = {name: str(value) for name, value in self.asked.overrides.items()}
         parts = [ENGINE, self.rules_digest, asked, told, *more]
         return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
@@ -80,6 +78,7 @@ class TableWork(_Ruled):
         super().__init__(asked, rules, base_of(rules, raw, asked.overrides))
         self.source = source
         self.raw = raw
+        check_names(source.schema.names, asked.keep, self.columns)
         taken = set(source.schema.names)
         added = [field for field in schema(self.columns) if field.name not in taken]
         self.schema = pa.schema([*source.schema, *added])
@@ -108,7 +107,7 @@ class TableWork(_Ruled):
         counts = Counts(table.num_rows, bad, large, told=_told(table, start) if bad else ())
         if kept is not None:
             table = table.filter(pa.array(kept))
-        return (front(table, self.asked.best) if self.asked.best else table), counts
+        return table, counts
 
 
 class FileWork(_Ruled):
