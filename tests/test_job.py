@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from vramledger.tables.job import Output
+
 ROOT = Path(__file__).parents[1]
 START = (sys.executable, "-c", "import sys; from vramledger.cli import main; sys.exit(main())")
 SWEEP = ("sweep", "llama-3-8b", "--over", "optimizer=adamw,sgd,lion", "--over", "batch.size=1:40", "--part-rows", "7")
@@ -120,7 +122,10 @@ def test_what_has_changed_is_not_gone_on_with(more, run):
     assert contents("out") == before
 
 
-def test_changed_inputs_and_rules_are_not_gone_on_with(run):
+def test_changed_inputs_and_rules_are_not_gone_on_with(run, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
     Path("rows.csv").write_text("batch.size\n" + "\n".join(map(str, range(1, 30))), encoding="utf-8")
     Path("mine.yaml").write_text("optimizer: mine\nextends: sgd\nsays: Mine.\n", encoding="utf-8")
     base = ("batch", "rows.csv", "--set", "model=gpt2", "--part-rows", "5", "-o", "out.csv", "--workers", "1")
@@ -133,14 +138,9 @@ def test_changed_inputs_and_rules_are_not_gone_on_with(run):
         Path("out.csv").unlink()
         shutil.copytree("kept", ".out.csv.parts")
 
-    run(*base[:-4], "-o", "dir/", "--workers", "1", "--format", "csv", *rules)
-    process = start(*base, *rules)
-    while not list(Path().glob(".out.csv.parts/.part-*.json")) and process.poll() is None:
-        time.sleep(0.005)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    if not Path(".out.csv.parts").is_dir():
-        pytest.skip("it was done before it could be killed")
+    with monkeypatch.context() as patched:
+        patched.setattr(Output, "_join", interrupted)
+        assert run(*base, *rules)[0] == 130
     shutil.copytree(".out.csv.parts", "kept")
     assert run(*base, *rules, "--resume")[0] == 0
     assert contents("out.csv") == whole
@@ -166,6 +166,15 @@ def test_scenario_files_are_gone_on_with(run):
     assert [problem["code"] for problem in rows[0]["problems"]] == ["out-of-bounds"]
     assert run("batch", "runs", "-o", "out.jsonl", "--resume")[0] == 2
     assert contents("out.jsonl") == whole
+
+
+def test_a_fault_that_no_combination_mends_is_told_once(run):
+    code, out, err = run("sweep", "lama-3-8b", "--over", "batch.size=1:8", "-o", "grid.csv")
+    assert (code, out, err.count("unknown-entry"), Path("grid.csv").exists()) == (2, "", 1, False)
+    Path("one.yaml").write_text("model: gpt2\nbatch: {size: 0}\n", encoding="utf-8")
+    code, _, err = run("sweep", "one.yaml", "--over", "optimizer=adamw,sgd", "-o", "grid.csv")
+    assert (code, err.count("out-of-bounds"), "one.yaml:2:" in err) == (2, 1, True)
+    assert run("sweep", "one.yaml", "--over", "batch.size=1,2", "-o", "grid.csv")[0] == 0
 
 
 def test_every_form_says_the_same(run):

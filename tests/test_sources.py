@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vramledger.problems import Problems
-from vramledger.tables.sources import SOURCES, CsvSource, Joined, JsonSource, ParquetSource
+from vramledger.tables.joined import SOURCES, Joined
+from vramledger.tables.sources import ParquetSource
+from vramledger.tables.texts import CsvSource, JsonSource
 
 
 @pytest.fixture(autouse=True)

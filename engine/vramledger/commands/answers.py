@@ -75,7 +75,9 @@ def form_of(options: argparse.Namespace) -> str:
 
 
 def _is_folder(output: str) -> bool:
-    return output.endswith(("/", os.sep)) or (Path(output) / "_job.json").is_file()
+    from vramledger.tables.job import is_begun
+
+    return output.endswith(("/", os.sep)) or is_begun(Path(output))
 
 
 def deliver(work: Work, form: str, options: argparse.Namespace, fitting: bool) -> int:
@@ -137,8 +139,8 @@ def _tell(counts: Counts, as_json: bool) -> None:
 def _summary(counts: Counts) -> str:
     said = [f"{counts.rows} row{'' if counts.rows == 1 else 's'}"]
     said += [f"{counts.faults} at fault"] if counts.faults else []
-    said += [f"{counts.too_large} do not fit"] if counts.too_large else []
-    said += [f"{counts.failed} fail their check"] if counts.failed else []
+    said += [f"{counts.too_large} too large for the device"] if counts.too_large else []
+    said += [f"{counts.failed} with a failed check"] if counts.failed else []
     return ", ".join(said)
 
 

@@ -42,7 +42,7 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
 
 def _of_tables(ruleset: Any, options: argparse.Namespace, paths: list[Path]) -> Any:
     from vramledger.inputs.raw import read_raw
-    from vramledger.tables.sources import SOURCES, Joined
+    from vramledger.tables.joined import SOURCES, Joined
     from vramledger.tables.work import Asked, TableWork
 
     sources = [SOURCES[path.suffix.lower()](path, options.part_rows) for path in paths]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -33,7 +34,27 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
         raise Problems([problem("missing-fact", "nothing is said to be swept over", Place("--over"), hint)])
     grid = Grid(axes_of(ruleset, given, "--over"))
     asked = Asked(tuple(options.specs), overrides(options), selected(options), options.where)
+    _check_base(ruleset, raw, asked.overrides, grid)
     return deliver(TableWork(GridSource(grid, options.part_rows), raw, asked, ruleset), form, options, fitting=False)
+
+
+def _check_base(ruleset: Any, raw: Any, overrides: Mapping[str, Any], grid: Any) -> None:
+    """Raises what is wrong with the scenario itself: with the first combination and with the last."""
+    from vramledger.inputs.scenario import read_scenario
+    from vramledger.tables.rows import CELL, Rows
+
+    found: list[tuple[Problem, ...]] = []
+    for row in (0, grid.count - 1):
+        try:
+            read_scenario(ruleset, raw, {**overrides, **Rows(grid.part(row, row + 1)).row(0)})
+        except Problems as faults:
+            found.append(faults.problems)
+        else:
+            found.append(())
+    first, last = found
+    shared = [one for one in first if one in last and not any(at.place.path.startswith(CELL) for at in one.labels)]
+    if shared:
+        raise Problems(shared)
 
 
 def over(given: list[str]) -> dict[str, Any]:

@@ -24,9 +24,12 @@ from vramledger.tables import forms
 from vramledger.tables.sources import Span
 
 _RECORD = "_job.json"  # other readers of a folder pass over what begins so
-
-
 MOST_TOLD = 100
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether a job has begun to write its parts there."""
+    return (folder / _RECORD).is_file()
 
 
 class Counts(NamedTuple):

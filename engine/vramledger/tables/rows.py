@@ -76,27 +76,22 @@ class Rows:
             if number.there is not None:
                 codes.append(number.there.astype(np.int64))
             codes += [code.astype(np.int64) for code in number.sides()]
-        self._lay(codes)
-        for start, end in self._ends:
+        order, ends = _grouped(codes, self.count)
+        if order is not None:
+            self._lay(order)
+        for start, end in ends:
             yield self.group(range(start, end))
 
-    def _lay(self, codes: Sequence[Column]) -> None:
+    def _lay(self, order: Column) -> None:
         """Lays the rows of a group side by side; from then on a row is a place in that order."""
-        self._ends: list[tuple[int, int]] = [(0, self.count)] if self.count else []
-        combined = _combined(codes) if self.count else None
-        if combined is None:
-            return
-        kinds = int(combined.max()) + 1
-        self.order = np.argsort(combined.astype(np.uint16) if kinds <= 2**16 else combined, kind="stable")
+        self.order = order
         self.back = np.empty(self.count, np.int32)
-        self.back[self.order] = np.arange(self.count, dtype=np.int32)
+        self.back[order] = np.arange(self.count, dtype=np.int32)
         for name, number in self.numbers.items():
             laid = np.empty_like(number.values)
             laid[self.back] = number.values
-            there = None if number.there is None else number.there[self.order]
+            there = None if number.there is None else number.there[order]
             self.numbers[name] = number._replace(values=laid, there=there)
-        ends = np.cumsum(np.bincount(combined, minlength=kinds)).tolist()
-        self._ends = [(start, end) for start, end in pairwise([0, *ends]) if start < end]
 
     def group(self, rows: Any, also: Sequence[str] = ()) -> Group:
         """Rows that share a key, with the numbers named in `also` as a part of it."""
@@ -113,8 +108,10 @@ class Rows:
         """Rows by the values of some numbers."""
         rows = np.asarray(rows)
         codes = [np.unique(self.numbers[name].values[rows], return_inverse=True)[1] for name in names]
-        for inside in _parted(codes, len(rows)):
-            yield self.group(rows[inside], names)
+        order, ends = _grouped(codes, len(rows))
+        laid = rows if order is None else rows[order]
+        for start, end in ends:
+            yield self.group(laid[start:end], names)
 
     def said(self, name: str, row: int) -> Any:
         """What a cell says, as a scenario would; None where it is empty."""
@@ -189,24 +186,15 @@ def _codes(column: pa.ChunkedArray) -> Column:
     return np.asarray(pc.fill_null(found.indices.cast(pa.int64()), -1)) + 1
 
 
-def _parted(codes: Sequence[Column], count: int) -> Iterator[Column]:
-    """The rows of each distinct combination of codes, in order of first appearance where there are few."""
-    if not count:
-        return
-    combined: Column | None = None
-    for code in codes:
-        if code.max() == code.min():
-            continue
-        combined = code if combined is None else _dense(combined * (int(code.max()) + 1) + code)
+def _grouped(codes: Sequence[Column], count: int) -> tuple[Column | None, list[tuple[int, int]]]:
+    """The order in which rows of the same codes lie side by side, None where they do; where each such group lies."""
+    combined = _combined(codes) if count else None
     if combined is None:
-        yield np.arange(count)
-        return
-    dense = _dense(combined)
-    kinds = int(dense.max()) + 1
-    order = np.argsort(dense.astype(np.uint16) if kinds <= 2**16 else dense, kind="stable")
-    ends = np.cumsum(np.bincount(dense, minlength=kinds))
-    for start, end in zip([0, *ends[:-1]], ends, strict=True):
-        yield order[start:end]
+        return None, [(0, count)] if count else []
+    kinds = int(combined.max()) + 1
+    order = np.argsort(combined.astype(np.uint16) if kinds <= 2**16 else combined, kind="stable")
+    ends = np.cumsum(np.bincount(combined, minlength=kinds)).tolist()
+    return order, [(start, end) for start, end in pairwise([0, *ends]) if start < end]
 
 
 def _combined(codes: Sequence[Column]) -> Column | None:
