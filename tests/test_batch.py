@@ -132,3 +132,19 @@ def test_no_scenario_at_all_in_a_folder(run):
     Path("empty").mkdir()
     code, _, err = run("batch", "empty")
     assert (code, "no scenario file is found under empty" in err) == (2, True)
+
+
+def test_a_formula_keeps_rows_and_aims_choose_among_them(run, runs):
+    select = ("--select", "total.bytes,batch.size", "--format", "csv")
+    whole = rows_of(run("batch", "runs", *select)[1])
+    totals = {row["scenario"]: int(row["total.bytes.low"]) for row in whole if row["total.bytes.low"]}
+    least, most = min(totals.values()), max(totals.values())
+    assert least < most
+    kept = rows_of(run("batch", "runs", *select, "--where", f"total.bytes < {most} B")[1])
+    good = [row["scenario"] for row in kept if not row["problem"]]
+    assert good == [name for name, total in totals.items() if total < most]
+    assert [row for row in kept if row["problem"]] == [row for row in whole if row["problem"]]
+    best = rows_of(run("batch", "runs", *select, "--best", "max:total.bytes.low")[1])
+    assert [row["scenario"] for row in best] == [name for name, total in totals.items() if total == most]
+    code, _, err = run("batch", "runs", "--keep", "model")
+    assert (code, "no columns to keep" in err) == (2, True)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from vramledger.commands.answers import OPTIONS, code_of, deliver, form_of, selected
-from vramledger.commands.command import FAILED, FAULTY, FINE, SET, Command, overrides, report
-from vramledger.inputs.many import AT_FAULT, OK, Answer, answers, find, known
+from vramledger.commands.command import SET, Command, overrides
+from vramledger.inputs.many import find
 from vramledger.problems import Place, Problems, problem
 
 _TABLES = (".parquet", ".csv", ".jsonl", ".ndjson")
@@ -29,14 +28,12 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
     if tables:
         return deliver(_of_tables(ruleset, options, tables), form, options, fitting=True)
     paths = find(files)
-    if form == "table":
-        return _for_people(ruleset, options, paths)
-    if options.where or options.best or options.keep:
-        message = "--where, --best and --keep are for tables: a CSV, JSON Lines or Parquet file with a scenario a row"
-        raise Problems([problem("wrong-shape", message, Place("batch"))])
+    if options.keep:
+        message = "a scenario file has no columns to keep"
+        raise Problems([problem("wrong-shape", message, Place("--keep"))])
     from vramledger.tables.work import Asked, FileWork
 
-    asked = Asked(tuple(options.specs), overrides(options), selected(options))
+    asked = Asked(tuple(options.specs), overrides(options), selected(options), options.where)
     return deliver(FileWork(paths, asked, ruleset), form, options, fitting=True)
 
 
@@ -67,42 +64,6 @@ def _on_cluster(ruleset: Any, options: argparse.Namespace, tables: list[Path], f
     counts = on_ray(work, tables, Path(output), options.part_rows, settings)
     print(f"{counts.rows} rows, {counts.faults} at fault; written to {output}", file=sys.stderr)
     return code_of(counts, options.json, fitting=True)
-
-
-def _for_people(ruleset: Any, options: argparse.Namespace, paths: list[Path]) -> int:
-    from vramledger.evaluation.ledger import SELECTED
-    from vramledger.output import whole_file
-    from vramledger.reports import batch, blocks
-    from vramledger.rules.overlay import base_declarations
-
-    names = list(selected(options) or SELECTED)
-    known(ruleset, names)
-    found = _watched(answers(ruleset, paths, names, overrides(options)), len(paths), bool(options.output))
-    done = list(found)
-    made = batch.blocks(done, names, base_declarations(ruleset))
-    if options.output:
-        with whole_file(options.output) as file:
-            blocks.write(made, file)
-    else:
-        blocks.write(made, sys.stdout)
-    for answer in done:
-        if answer.problems:
-            report(answer.problems, options.json)
-    if options.output:
-        print(f"{batch.summary(done)}; written to {options.output}", file=sys.stderr)
-    statuses = {answer.status for answer in done}
-    return FAULTY if AT_FAULT in statuses else FAILED if statuses - {OK} else FINE
-
-
-def _watched(found: Iterator[Answer], count: int, quiet_output: bool) -> Iterator[Answer]:
-    """The answers with a progress bar on a terminal, unless the rows themselves go there."""
-    if not sys.stderr.isatty() or (sys.stdout.isatty() and not quiet_output):
-        yield from found
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(found, "scenarios", total=count, console=Console(stderr=True), transient=True)
 
 
 COMMAND = Command(

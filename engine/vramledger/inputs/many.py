@@ -14,6 +14,7 @@ from vramledger.inputs.raw import Raw, read_raw
 from vramledger.inputs.scenario import read_scenario
 from vramledger.problems import Place, Problem, Problems, nearest, problem
 from vramledger.rules.load import RuleSet
+from vramledger.rules.model import Formula
 from vramledger.rules.overlay import base_declarations
 
 SUFFIXES = (".yaml", ".yml")
@@ -28,6 +29,7 @@ class Answer(NamedTuple):
     values: dict[str, Any]
     warnings: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    kept: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON."""
@@ -89,24 +91,35 @@ def _of_entry(ruleset: RuleSet, name: str) -> bool:
 
 
 def answers(
-    ruleset: RuleSet, paths: Iterable[Path], names: Sequence[str], overrides: dict[str, Any]
+    ruleset: RuleSet,
+    paths: Iterable[Path],
+    names: Sequence[str],
+    overrides: dict[str, Any],
+    where: Formula | None = None,
 ) -> Iterator[Answer]:
-    """Each file's answer, in order; scenarios of one shape share compiled code."""
+    """Each file's answer, in order; scenarios of one shape share compiled code. `where` says which are kept."""
     for path in paths:
-        yield answer(ruleset, lambda path=path: read_raw(path), str(path), names, overrides)  # type: ignore[misc]
+        yield answer(ruleset, lambda path=path: read_raw(path), str(path), names, overrides, where)  # type: ignore[misc]
 
 
 def answer(
-    ruleset: RuleSet, raw: Callable[[], Raw], name: str, names: Sequence[str], overrides: dict[str, Any]
+    ruleset: RuleSet,
+    raw: Callable[[], Raw],
+    name: str,
+    names: Sequence[str],
+    overrides: dict[str, Any],
+    where: Formula | None = None,
 ) -> Answer:
     """The answer to one scenario, which may not even be readable."""
     try:
-        return _answer(ruleset, raw(), name, names, overrides)
+        return _answer(ruleset, raw(), name, names, overrides, where)
     except Problems as faults:
         return Answer(name, AT_FAULT, {}, problems=faults.problems)
 
 
-def _answer(ruleset: RuleSet, raw: Raw, name: str, names: Sequence[str], overrides: dict[str, Any]) -> Answer:
+def _answer(
+    ruleset: RuleSet, raw: Raw, name: str, names: Sequence[str], overrides: dict[str, Any], where: Formula | None
+) -> Answer:
     read = read_scenario(ruleset, raw, overrides)
     ledger = ledger_of(read.program, read.facts)
     values = {name: ledger[name] for name in names if name in read.program.declarations}
@@ -116,4 +129,5 @@ def _answer(ruleset: RuleSet, raw: Raw, name: str, names: Sequence[str], overrid
         status = CHECK_FAILED
     elif ledger.fits is False:
         status = NOT_FITTING
-    return Answer(name, status, values, tuple(ledger.warnings))
+    kept = where is None or ledger.value_of(where) is True
+    return Answer(name, status, values, tuple(ledger.warnings), kept=kept)

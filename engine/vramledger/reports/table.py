@@ -8,12 +8,13 @@ from typing import Any
 from vramledger.evaluation.show import in_bytes, is_bytes
 from vramledger.reports.blocks import Block, Table
 
-_ENDS = (".low", ".high")
+_TOLD = ("json", "problem", "warnings")  # of scenario files, which have a status
 
 
 def of_rows(rows: Sequence[Mapping[str, Any]], schema: Any) -> Iterator[Block]:
-    """A table with the columns of a schema; one that is empty in all rows is left out where it is `problem`."""
-    names = [name for name in schema.names if name != "json" and not name.endswith(".high")]
+    """A table with the columns of a schema, but for those that are only for machines or told beside the table."""
+    left_out = _TOLD if "status" in schema.names else ()
+    names = [name for name in schema.names if name not in left_out and not name.endswith(".high")]
     names += [name for name in schema.names if name.endswith(".high") and f"{name[:-5]}.low" not in schema.names]
     if not any(row.get("problem") for row in rows):
         names = [name for name in names if name != "problem"]

@@ -126,11 +126,11 @@ class FileWork(_Ruled):
         return [Span(row, min(FILES_A_PART, count - row)) for row in range(0, count, FILES_A_PART)]
 
     def answer(self, span: Span) -> tuple[pa.Table, Counts]:
-        """The answers to some files."""
+        """The answers to some files, those left out that are not asked for."""
         names = list(dict.fromkeys(one.quantity for one in self.columns))
         paths = self.paths[span.row : span.row + span.size]
-        found = list(answers(self.rules, paths, names, dict(self.asked.overrides)))
-        rows = [[*self._row(one), json.dumps(one.to_dict(), ensure_ascii=False)] for one in found]
+        found = list(answers(self.rules, paths, names, dict(self.asked.overrides), self.where))
+        rows = [[*self._row(one), json.dumps(one.to_dict(), ensure_ascii=False)] for one in found if one.kept]
         arrays = [pa.array([row[at] for row in rows], field.type) for at, field in enumerate(self.schema)]
         statuses = [one.status for one in found]
         faults = [fault for one in found for fault in one.problems][:MOST_TOLD]
