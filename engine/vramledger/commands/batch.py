@@ -34,7 +34,7 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
     from vramledger.tables.work import Asked, FileWork
 
     asked = Asked(tuple(options.specs), overrides(options), selected(options), options.where)
-    return deliver(FileWork(paths, asked, ruleset), form, options, fitting=True)
+    return deliver(FileWork(paths, asked, ruleset, form == "jsonl"), form, options, fitting=True)
 
 
 def _of_tables(ruleset: Any, options: argparse.Namespace, paths: list[Path]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -28,7 +28,7 @@ class Facts(NamedTuple):
     records: Mapping[str, Mapping[str, Any]]  # config.json and its like, by the record's name
     selection: Selection
     origin: str  # the scenario's file
-    digest: str = ""
+    digest: Callable[[], str] = str  # a hash of all that the scenario says
     records_digest: str = ""
     record_places: Mapping[str, Place] = MappingProxyType({})
     notes: tuple[str, ...] = ()

@@ -150,7 +150,7 @@ class Ledger:
         return {
             "engine": ENGINE,
             "rules": self.program.ruleset.digest,
-            "scenario": self.facts.digest,
+            "scenario": self.facts.digest(),
             "convention": convention.name if convention is not None else "",
         }
 

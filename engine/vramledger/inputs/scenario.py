@@ -150,14 +150,13 @@ class _Reader:
         if self.problems:
             raise Problems(self.problems)
         self.records.lay(self.inline)
-        said = {name: _without_places(encode(value)) for name, (_, value) in sorted(written.items())}
         facts = Facts(
             values=self.values,
             records=self.records.data,
             selection=selection,
             origin=self.raw.origin,
             records_digest=self.records.digest() if self.records.data else "",
-            digest=self.records.digest(json.dumps(said, sort_keys=True)),
+            digest=lambda: self.records.digest(_said(written)),
             record_places=self.records.places,
             asked=self.asked,
             notes=(
@@ -327,6 +326,12 @@ def program_of(ruleset: RuleSet, selection: tuple[tuple[str, str], ...]) -> Prog
         ruleset.programs[selection] = compose(ruleset, selection)
     found: Program = ruleset.programs[selection]
     return found
+
+
+def _said(written: MappingOf[str, tuple[Scalar, Node]]) -> str:
+    """What a scenario says, wherever it stands in its file."""
+    said = {name: _without_places(encode(value)) for name, (_, value) in sorted(written.items())}
+    return json.dumps(said, sort_keys=True)
 
 
 def _without_places(data: Any) -> Any:

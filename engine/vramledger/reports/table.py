@@ -8,7 +8,7 @@ from typing import Any
 from vramledger.evaluation.show import in_bytes, is_bytes
 from vramledger.reports.blocks import Block, Table
 
-_TOLD = ("json", "problem", "warnings")  # of scenario files, which have a status
+_TOLD = ("problem", "warnings")  # of scenario files, which have a status
 
 
 def of_rows(rows: Sequence[Mapping[str, Any]], schema: Any) -> Iterator[Block]:

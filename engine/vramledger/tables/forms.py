@@ -98,11 +98,9 @@ def _number(value: Any) -> Any:
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    """A table as other tools read it: texts as texts, without the columns that only we know."""
-    for position, field in reversed(list(enumerate(table.schema))):
-        if field.metadata and _JSON in field.metadata:
-            table = table.remove_column(position)
-        elif pa.types.is_null(field.type) or pa.types.is_dictionary(field.type):
+    """A table as other tools read it: texts as texts."""
+    for position, field in enumerate(table.schema):
+        if pa.types.is_null(field.type) or pa.types.is_dictionary(field.type):
             table = table.set_column(position, field.name, table[position].cast(pa.string()))
     return table
 

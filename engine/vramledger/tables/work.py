@@ -113,12 +113,13 @@ class TableWork(_Ruled):
 class FileWork(_Ruled):
     """Scenario files, each answered on its own."""
 
-    def __init__(self, paths: Sequence[Path], asked: Asked, rules: RuleSet) -> None:
+    def __init__(self, paths: Sequence[Path], asked: Asked, rules: RuleSet, lines: bool = False) -> None:
         super().__init__(asked, rules)
         self.paths = list(paths)
+        self.lines = lines  # whether each answer is wanted as JSON as well
         head = [pa.field("scenario", pa.string()), pa.field("status", pa.string())]
-        line = pa.field("json", pa.string(), metadata={"json": "the row"})
-        self.schema = pa.schema([*head, *schema(self.columns), pa.field("warnings", pa.string()), line])
+        line = [pa.field("json", pa.string(), metadata={"json": "the row"})] if lines else []
+        self.schema = pa.schema([*head, *schema(self.columns), pa.field("warnings", pa.string()), *line])
         self.identity = self.identify([[str(path), _content(path)] for path in self.paths])
 
     def spans(self) -> Sequence[Span]:
@@ -130,7 +131,7 @@ class FileWork(_Ruled):
         names = list(dict.fromkeys(one.quantity for one in self.columns))
         paths = self.paths[span.row : span.row + span.size]
         found = list(answers(self.rules, paths, names, dict(self.asked.overrides), self.where))
-        rows = [[*self._row(one), json.dumps(one.to_dict(), ensure_ascii=False)] for one in found if one.kept]
+        rows = [self._row(one) for one in found if one.kept]
         arrays = [pa.array([row[at] for row in rows], field.type) for at, field in enumerate(self.schema)]
         statuses = [one.status for one in found]
         faults = [fault for one in found for fault in one.problems][:MOST_TOLD]
@@ -146,7 +147,8 @@ class FileWork(_Ruled):
     def _row(self, answer: Answer) -> list[Any]:
         values, said = Evaluator.cells(self.columns, answer.values)
         said = told_of(answer.problems) if answer.problems else said
-        return [answer.scenario, answer.status, *values, said, "; ".join(answer.warnings) or None]
+        line = [json.dumps(answer.to_dict(), ensure_ascii=False)] if self.lines else []
+        return [answer.scenario, answer.status, *values, said, "; ".join(answer.warnings) or None, *line]
 
 
 def _told(table: pa.Table, start: int) -> tuple[dict[str, Any], ...]:
