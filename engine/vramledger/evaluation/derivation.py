@@ -22,7 +22,7 @@ from vramledger.evaluation.values import NotApplicable, Range, as_json, exact, p
 from vramledger.language.printing import numeral, to_latex, to_text
 from vramledger.language.syntax import Aggregate, Binary, Call, Conditional, Expr, Field, Index, Name, children
 from vramledger.problems import problem
-from vramledger.rules.model import Scope
+from vramledger.rules.model import Declaration, Scope
 
 if TYPE_CHECKING:
     from vramledger.evaluation.ledger import Ledger
@@ -124,6 +124,12 @@ def _kept(row: Row) -> str:
     return f"the row of {row.fill.origin}, since {said}" if said else ""
 
 
+def _cited(resolution: Resolution, declared: Declaration | None) -> dict[str, Any] | None:
+    """The source of what gave a value: the rule's, or the default's own."""
+    giver = resolution.rule if resolution.kind != "default" else declared
+    return dict(giver.source) if giver is not None and giver.source else None
+
+
 class _Maker:
     def __init__(self, evaluation: Evaluation, only: str) -> None:
         self.ev = evaluation
@@ -154,7 +160,7 @@ class _Maker:
             why=_why(resolution) or (value.reason if isinstance(value, NotApplicable) else ""),
             overrode=tuple(f"{beaten.origin} ({beaten.place})" for beaten in resolution.beaten),
             says=(rule.says if rule is not None else "") or (declared.says if declared is not None else ""),
-            source=dict(rule.source) if rule is not None and rule.source else None,
+            source=_cited(resolution, declared),
             place=str(place) if place is not None else "",
             steps=tuple(self.below(formula.tree, frame)) if formula is not None and frame else (),
         )

@@ -179,7 +179,7 @@ class _Reader:
             noted = self.given.pop(kind.selector, None)
             if noted is not None:
                 self._select_named(kind, *noted)
-            elif kind.matches:
+            elif kind.matches or kind.chosen_by:
                 later.append(kind)
             elif kind.default and self._wanted(kind):
                 self.selected[kind.name] = (kind.default, kind.place)
@@ -187,11 +187,23 @@ class _Reader:
             else:
                 self._ask_name(kind)
         for kind in later:
-            self._select_matching(kind)
+            if kind.matches:
+                self._select_matching(kind)
+            else:
+                self._select_chosen(kind)
+
+    def _fields_given(self, kind: Kind) -> list[Scalar]:
+        """The keys under which the scenario gives fields of a kind."""
+        own = {f"{kind.namespace}.{field}" for field in kind.fields}
+        return [key for name, (key, _) in self.given.items() if name in own]
+
+    def _refuse_fields(self, kind: Kind) -> None:
+        for key in self._fields_given(kind):
+            message = f"{kind.key} is none, and has no {key.text}"
+            self.problems.append(problem("no-name", message, key.place, f"name a {kind.name}, or leave {key.text} out"))
 
     def _ask_name(self, kind: Kind) -> None:
-        own = {f"{kind.namespace}.{field}" for field in kind.fields}
-        parts = [key for name, (key, _) in self.given.items() if name in own]
+        parts = self._fields_given(kind)
         if parts and not kind.rest and not kind.reads and kind.selector == f"{kind.namespace}.name":
             message = f"{kind.key} is given, but not which {kind.name}"
             name = kind.default or next(iter(self.ruleset.names(kind.name)), "...")
@@ -209,7 +221,9 @@ class _Reader:
                 self._keep(name, value, text)
         elif found is not None:
             self.problems += found
-        elif not value.null and value.text != "none":
+        elif value.null or value.text == "none":
+            self._refuse_fields(kind)
+        else:
             message = f"no {kind.name} is called {value.text}"
             hint = self.ruleset.near(kind.name, value.text)
             self.problems.append(problem("unknown-entry", message, value.place, hint, *_file_hint(value.text)))
@@ -223,6 +237,25 @@ class _Reader:
             return isinstance(noted[1], Scalar) and noted[1].text == wanted
         declared = self.declarations.get(fact)
         return declared is not None and declared.default is not None and declared.default.text == wanted
+
+    def _select_chosen(self, kind: Kind) -> None:
+        """Selects what a text names: a fact, a field of an entry that is selected, or that field's default."""
+        space, _, field = kind.chosen_by.rpartition(".")
+        entries = (self.ruleset.entry(name, entry) for name, (entry, _) in self.selected.items())
+        giver = next((e for e in entries if self.ruleset.kinds[e.kind].namespace == space and field in e.fields), None)
+        noted, declared = self.given.get(kind.chosen_by), self.declarations.get(kind.chosen_by)
+        text, place, why = "", kind.place, "the default"
+        if noted is not None:
+            text, place, why = str(to_data(noted[1])), noted[1].place, f"{kind.chosen_by} names it"
+        elif giver is not None:
+            found = giver.fields[field]
+            text, place, why = found.text, found.place(), f"{giver.kind} {giver.name} names it"
+        elif declared is not None and declared.default is not None:
+            text = declared.default.text
+        entry = self.ruleset.resolve(kind.name, text)
+        if entry is not None:  # a name of no entry is told where the text is read
+            self.selected[kind.name] = (entry, place)
+            self.reasons[kind.name] = why
 
     def _select_matching(self, kind: Kind) -> None:
         assert kind.matches is not None

@@ -127,6 +127,7 @@ class Builder:
             below=to_data(where.get("below")),
             missing=text_of(where.get("missing")),
             lever=text_of(where.get("lever")) == "true",
+            source=source_of(where),
         )
 
     def rule(self, name: Scalar, node: Mapping) -> tuple[Rule, Declaration | None]:
@@ -273,6 +274,7 @@ class Builder:
             else None,
             otherwise=text_of(matches.get("otherwise")) if isinstance(matches, Mapping) else "",
             may_lack=isinstance(matches, Mapping) and text_of(matches.get("optional")) == "true",
+            chosen_by=text_of(tree.get("chosen_by")),
             rest=text_of(tree.get("rest")),
             reads=text_of(tree.get("reads")) == "true",
             missing=text_of(tree.get("missing")),

@@ -64,6 +64,7 @@ class Declaration(NamedTuple):
     missing: str = ""  # what to do about a value that nothing gives
     lever: bool = False  # whether users change it to save memory
     by_rule: bool = False  # whether a rule says it of its own quantity, which others may say again
+    source: MappingOf[str, Any] | None = None  # where its default was read
 
 
 class Case(NamedTuple):
@@ -157,6 +158,7 @@ class Kind(NamedTuple):
     matches: tuple[str, str] | None = None  # the entries' list, the fact it must hold
     otherwise: str = ""  # the entry for a fact that no entry lists
     may_lack: bool = False  # whether nothing need match
+    chosen_by: str = ""  # the text of another kind's entries that names the default
     rest: str = ""  # the record that takes the scenario's other keys
     reads: bool = False  # entries say how to read files
     missing: str = ""

@@ -93,7 +93,7 @@ def base_declarations(ruleset: RuleSet) -> dict[str, Declaration]:
 
 
 def field_rules(kind: Kind, entry: Entry) -> list[Rule]:
-    """An entry's fields as rules of the quantities that they give."""
+    """An entry's fields as rules of the quantities that they give; the field NAME_source cites for NAME."""
     return [
         Rule(
             name=f"{kind.namespace}.{name}",
@@ -103,7 +103,7 @@ def field_rules(kind: Kind, entry: Entry) -> list[Rule]:
             layer=kind.layer,
             origin=f"{kind.name} {entry.name}",
             scope=Scope(kind.namespace),
-            source=entry.source,
+            source=entry.records.get(f"{kind.namespace}.{name}_source") or entry.source,
         )
         for name, formula in entry.fields.items()
     ]

@@ -186,6 +186,7 @@ class Weaver:
             origin = f"kind {kind.name}"
             facts = [kind.when[0]] if kind.when else []
             facts += [kind.matches[1]] if kind.matches else []
+            facts += [kind.chosen_by] if kind.chosen_by else []
             yield from (Link(kind.selector, fact, CHOSEN, "", kind.place, origin) for fact in facts)
             given = [(declared.name, declared.place) for declared in kind.fields.values()]
             given += [(block.table, kind.place) for block in kind.blocks.values() if block.table]
@@ -309,9 +310,10 @@ class Weaver:
 
 def _unchosen(kind: Kind) -> str:
     """What becomes of a choice that the scenario does not make."""
-    if kind.default or kind.matches is None:
+    by = kind.matches[1] if kind.matches else kind.chosen_by
+    if kind.default or not by:
         return kind.default or (REQUIRED if kind.missing else OPTIONAL)
-    return f"by {kind.matches[1]}"
+    return f"by {by}"
 
 
 def _node(name: str, kind: str, group: str, declared: Declaration | None, rule: Rule | None) -> Node:

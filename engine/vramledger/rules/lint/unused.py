@@ -19,6 +19,7 @@ def unused(world: World) -> Iterator[Problem]:
         read.update(fact for fact, _ in filter(None, (kind.when,)))
         if kind.matches:
             read.update((f"{kind.namespace}.{kind.matches[0]}", kind.matches[1]))
+        read.update(filter(None, (kind.chosen_by,)))
         fields = [world.ruleset.entry(kind.name, name).fields for name in world.ruleset.names(kind.name) if kind.reads]
         read.update(one["given"].text for one in fields if "given" in one)
     given = {rule.name for rule in world.rules if not rule.scope.namespace}
