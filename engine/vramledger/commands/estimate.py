@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
+from itertools import chain
 from typing import Any
 
-from vramledger.commands.command import FAILED, FINE, SCENARIO, Command, print_json, read_ledger
+from vramledger.commands.command import (
+    FAILED,
+    FAULTY,
+    FINE,
+    SCENARIO,
+    Command,
+    meant,
+    overrides,
+    print_json,
+    read_ledger,
+    report,
+)
+from vramledger.problems import Problems
+
+_DEVICES = "hardware"  # the option that takes several, or all
 
 
 def run(ruleset: Any, options: argparse.Namespace) -> int:
@@ -14,6 +29,9 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
     from vramledger.reports import blocks
     from vramledger.reports import ledger as answer
 
+    named = getattr(options, f"fact {_DEVICES}", None) or ""
+    if named == "all" or "," in named.partition("(")[0]:
+        return _for_each_device(ruleset, options, [word.strip() for word in named.split(",") if word.strip()])
     ledger, expect = read_ledger(ruleset, options)
     if options.json:
         print_json(answer.to_dict(ledger))
@@ -30,6 +48,31 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
                     f"{check.place}: expected {check.quantity} {check.expected}, found {check.found}", file=sys.stderr
                 )
     return FAILED if failed else FINE
+
+
+def _for_each_device(ruleset: Any, options: argparse.Namespace, named: list[str]) -> int:
+    """The verdict on each of several devices; a failure where none of them will do."""
+    from vramledger.evaluation.ledger import Ledger
+    from vramledger.inputs.each import entries, ledgers
+    from vramledger.inputs.raw import read_raw
+    from vramledger.reports import blocks, fitting
+
+    kind = next(kind for kind in ruleset.kinds.values() if kind.key == _DEVICES)
+    names = entries(ruleset, kind, named, f"--{kind.key}")
+    raw, given = read_raw(meant(ruleset, options.scenario)), overrides(options)
+    found = dict(ledgers(ruleset, raw, given, kind, names, fitting.WANTED))
+    answered = {name: one for name, one in found.items() if isinstance(one, Ledger)}
+    faults = [one.problems for one in found.values() if isinstance(one, Problems)]
+    if not answered:
+        raise Problems(faults[0])  # the scenario's own fault, the same with each
+    if options.json:
+        print_json(fitting.to_dict(answered))
+    else:
+        blocks.write(fitting.blocks(answered), sys.stdout)
+    if faults:
+        report(chain.from_iterable(faults), options.json)
+        return FAULTY
+    return FAILED if all(one.fits is False for one in answered.values()) else FINE
 
 
 COMMAND = Command(
