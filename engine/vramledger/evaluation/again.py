@@ -19,7 +19,7 @@ class Again:
         self._users = _users(first.program)
 
     def evaluation(self, program: Program, facts: Facts) -> Evaluation:
-        """An evaluation under another program; values that no differing rule or fact stands behind are the first one's."""
+        """An evaluation under another program, with the first one's values where nothing behind them differs."""
         first, found = self.first, Evaluation(program, facts)
         if facts.records_digest != first.facts.records_digest:
             return found
