@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 COMPONENTS, PHASES = "components", "phases"
 TOTAL, FITS, PEAK_PHASE = "total.bytes", "fits", "peak.phase"
 PEAK_MOMENT, HARDWARE, CAPACITY, HEADROOM = "peak.moment", "hardware.name", "capacity.bytes", "headroom.bytes"
-MARKETED, FAMILY, COUNT = "hardware.marketed", "hardware.family", "hardware.count"
+MARKETED, COUNT, FAMILY, CLOUD = "hardware.marketed", "hardware.count", "hardware.family", "hardware.cloud"
 COUNTS = ("parameters.count", "trainable.count", "active.count")
 HEADLINES = (
     *COUNTS,

@@ -1,16 +1,27 @@
-"""Which devices a scenario fits: a table by family, and JSON."""
+"""Which devices a scenario fits: a table by family and cloud, and JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from vramledger.evaluation.ledger import CAPACITY, COUNT, FAMILY, FITS, HARDWARE, HEADROOM, MARKETED, TOTAL, Ledger
+from vramledger.evaluation.ledger import (
+    CAPACITY,
+    CLOUD,
+    COUNT,
+    FAMILY,
+    FITS,
+    HARDWARE,
+    HEADROOM,
+    MARKETED,
+    TOTAL,
+    Ledger,
+)
 from vramledger.evaluation.show import in_binary, in_bytes
 from vramledger.evaluation.values import as_json
 from vramledger.reports.blocks import Block, Lines, Table
 
-WANTED = (FAMILY, COUNT, MARKETED, CAPACITY, TOTAL, HEADROOM, FITS)
+WANTED = (FAMILY, CLOUD, COUNT, MARKETED, CAPACITY, TOTAL, HEADROOM, FITS)
 _SAYS = {True: "yes", None: "perhaps", False: "no"}
 _HEAD = ("family", "hardware", "devices", "each holds", "", "needs", "headroom", "fits")
 
@@ -20,8 +31,8 @@ def blocks(ledgers: Mapping[str, Ledger]) -> Iterator[Block]:
     rows = []
     family = ""
     for name, ledger in _ordered(ledgers):
-        shown = "" if ledger[FAMILY] == family else ledger[FAMILY]
-        family = ledger[FAMILY]
+        shown = "" if _family(ledger) == family else _family(ledger)
+        family = _family(ledger)
         holds = (_in(ledger[CAPACITY], in_bytes), _in(ledger[CAPACITY], in_binary))
         needs = (_in(ledger[TOTAL], in_bytes), _in(ledger[HEADROOM], in_bytes))
         rows.append((shown, name, str(ledger[COUNT]), *holds, *needs, _SAYS[ledger.fits]))
@@ -46,7 +57,13 @@ def to_dict(ledgers: Mapping[str, Ledger]) -> dict[str, Any]:
 
 
 def _ordered(ledgers: Mapping[str, Ledger]) -> list[tuple[str, Ledger]]:
-    return sorted(ledgers.items(), key=lambda one: (one[1][FAMILY], _least(one[1][CAPACITY]), one[0]))
+    return sorted(ledgers.items(), key=lambda one: (_family(one[1]), _least(one[1][CAPACITY]), one[0]))
+
+
+def _family(ledger: Ledger) -> str:
+    """The family that a device stands with; an instance stands with those of its cloud."""
+    cloud = ledger[CLOUD]
+    return cloud if isinstance(cloud, str) else str(ledger[FAMILY])
 
 
 def _least(value: Any) -> Any:
