@@ -83,8 +83,9 @@ def test_the_readme_runs(words, monkeypatch):
 def test_an_optimizer_in_five_minutes(tmp_path, capsys, monkeypatch):
     """The commands of CONTRIBUTING, one after the other in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    block = re.search(r"```yaml\n(.*?)\n   ```", CONTRIBUTING, re.DOTALL)
-    typed = commands(CONTRIBUTING)
+    guide = CONTRIBUTING.partition("## Other entries")[0]
+    block = re.search(r"```yaml\n(.*?)\n   ```", guide, re.DOTALL)
+    typed = commands(guide)
     assert [words[1] for words in typed] == ["new", "test", "lint", "estimate", "explain"]
     printed = []
     for words in typed:
@@ -102,3 +103,17 @@ def test_an_optimizer_in_five_minutes(tmp_path, capsys, monkeypatch):
     assert [line.partition("--specs")[0] for line in new.splitlines() if line.startswith("$")] == [
         f"$ {shlex.join(words)}".partition("--specs")[0] for words in typed[1:4]
     ]
+
+
+def test_a_mix_of_ggml_types(tmp_path, capsys, monkeypatch):
+    """The mix of CONTRIBUTING in a folder, and what its command prints."""
+    guide = CONTRIBUTING.partition("## A mix of ggml types")[2].partition("\n## ")[0]
+    (tmp_path / "rules").mkdir()
+    written = re.search(r"```yaml\n(.*?)```", guide, re.DOTALL)[1]
+    (tmp_path / "rules" / "values-in-f16.yaml").write_text(written, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["test", "--specs", "rules", "-k", "values-in-f16"]) == 0
+    assert "1 passed, 0 failed" in capsys.readouterr().out
+    command, shown = re.search(r"```console\n\$ vramledger ([^\n]*)\n(.+?)```", guide, re.DOTALL).groups()
+    assert main(command.split()) == 0
+    assert capsys.readouterr().out.strip() == shown.strip()
