@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 Code = Literal[
-    # text that cannot be read
+    # files that cannot be read
+    "broken-header",
     "empty-file",
     "file-too-large",
     "json-shape",
     "json-syntax",
     "not-a-mapping",
     "not-utf-8",
+    "shards",
     "unreadable-file",
     "yaml-alias",
     "yaml-depth",

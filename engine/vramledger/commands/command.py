@@ -84,16 +84,30 @@ def meant(ruleset: Any, given: str | None) -> Any:
     path = Path(given)
     if path.suffix in (".yaml", ".yml"):
         return path
-    if path.suffix == ".json" or os.path.isdir(path):  # noqa: PTH112 - a path of any length and signs is asked
+    if path.suffix in (".json", *_suffixes(ruleset)) or os.path.isdir(path):  # noqa: PTH112 - a path of any length
         return {_import(ruleset, path)["given"].text: given}
     return {"model": given}
 
 
-def _import(ruleset: Any, path: Path) -> Any:
-    """The import that reads a file or folder: the one whose file it is or holds, else the first."""
+def _suffixes(ruleset: Any) -> set[str]:
+    """The ends of the names of files that imports read."""
+    return {Path(fields["file"].text).suffix for fields in _known(ruleset)}
+
+
+def _known(ruleset: Any) -> list[Any]:
+    """The imports that read a file."""
     kinds = [kind.name for kind in ruleset.kinds.values() if kind.reads]
     known = [ruleset.entry(kind, name).fields for kind in kinds for name in ruleset.names(kind)]
-    known = [fields for fields in known if "given" in fields]
-    names = [fields["file"].text for fields in known]
-    fitting = (f for f, name in zip(known, names, strict=True) if path.name == name or (path / name).is_file())
-    return next(fitting, known[0])
+    return [fields for fields in known if "given" in fields]
+
+
+def _import(ruleset: Any, path: Path) -> Any:
+    """The import that reads a file or folder: the first whose file it is or holds, those that read more come first."""
+    known = sorted(_known(ruleset), key=lambda fields: "beside" not in fields)
+    names = [inside.name for inside in path.iterdir()] if path.is_dir() else [path.name]
+    for fields in known:
+        file = fields["file"].text
+        ends = (file, f"{file}.index.json") if file.endswith(".json") else (Path(file).suffix, f"{file}.index.json")
+        if any(name.endswith(ends) for name in names):
+            return fields
+    return next(fields for fields in known if fields["file"].text.endswith(".json"))

@@ -10,10 +10,10 @@ from vramledger.evaluation.evaluate import Evaluation
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.values import NotApplicable
-from vramledger.inputs.scenario import program_of
 from vramledger.language.syntax import Name, walk
 from vramledger.problems import Place, Problems, problem
 from vramledger.rules.load import RuleSet
+from vramledger.rules.overlay import program_of
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
 
 _ABSENT = NotApplicable("left out")

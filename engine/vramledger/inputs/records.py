@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from vramledger.evaluation.brief import frozen
+from vramledger.inputs.checkpoint import read_checkpoint
 from vramledger.inputs.files import find, read_json
 from vramledger.inputs.hub import fetched, is_repository
+from vramledger.inputs.imports import imported
 from vramledger.problems import Label, Place, Problem, problem
 from vramledger.rules.build import text_of
 from vramledger.rules.load import RuleSet
@@ -18,6 +20,7 @@ from vramledger.rules.model import Kind
 from vramledger.rules.tree import Mapping, Node, Scalar, to_data
 from vramledger.rules.unfold import unfold
 
+_JSON = "json"
 Noted = dict[str, tuple[Scalar, Node]]  # by quantity: its key as it is written, and what is said
 
 
@@ -32,6 +35,7 @@ class Records:
         self.places: dict[str, Place] = {}
         self.problems: list[Problem] = []
         self.asked: dict[str, Node] = {}  # what named a file, as it can be said again from the working directory
+        self.brought: dict[str, Any] = {}  # what files say of the scenario itself
         self.content = hashlib.sha256()
 
     def read(self, given: Noted) -> Noted:
@@ -43,7 +47,7 @@ class Records:
                 given_as = text_of(tree.get("given"))  # an import that reads no file has none
                 noted = kept.pop(given_as, None) if given_as else None
                 if noted is not None:
-                    self._read_file(to_data(tree), *noted)
+                    self._read_file(entry, to_data(tree), *noted)
         for kind in self.ruleset.kinds.values():
             kept = self._take_inner(kind, kept)
         return kept
@@ -64,29 +68,58 @@ class Records:
         """A field of a record that was read, None where there is no such record."""
         return (inside(self.data[record], path), self.places[record]) if record in self.data else None
 
-    def _read_file(self, says: dict[str, Any], key: Scalar, value: Node) -> None:
+    def _read_file(self, entry: str, says: dict[str, Any], key: Scalar, value: Node) -> None:
         if not isinstance(value, Scalar) or value.null:
             self.problems.append(problem("type-clash", f"{key.text} names a file or folder", key.place))
             return
+        headed = says.get("format", _JSON) != _JSON
         if self.closed:
             message = f"{says['given']} names a file, and a scenario that is sent here may name none"
-            hint = f"give the fields of its {says['file']} themselves"
+            hint = "give its tensors themselves" if headed else f"give the fields of its {says['file']} themselves"
             self.problems.append(problem("unreadable-file", message, key.place, hint))
             return
-        path = find(value.text, self.base, says["file"])
+        path = self.base / Path(value.text).expanduser() if headed else find(value.text, self.base, says["file"])
         self.asked[says["given"]] = value._replace(text=path.as_posix(), style='"')
         hints: tuple[str, ...] = ()
         if says.get("hub") is True and is_repository(value.text) and not os.path.exists(path):  # noqa: PTH110
             self.asked[says["given"]] = value
             got = fetched(value.text, says["file"])
             path, hints = (path, (got,)) if isinstance(got, str) else (got, ())
-        data, content, fault = read_json(path)
-        if fault is not None:
-            also = (*fault.labels, Label(value.place, "named here"))
-            self.problems.append(fault._replace(labels=also, hints=(*fault.hints, *hints)))
+        if says["into"] in self.data:
+            message = f"{key.text} is a second file that gives {says['into']}"
+            self.problems.append(problem("duplicate-key", message, key.place, "name one of them"))
             return
+        faults = self._take_file(entry, says, path)
+        named = Label(value.place, "named here")
+        self.problems += [f._replace(labels=(*f.labels, named), hints=(*f.hints, *hints)) for f in faults]
+        if headed and not faults:
+            self._take_beside(str(says.get("beside", "")), path)
+
+    def _take_file(self, entry: str, says: dict[str, Any], path: Path) -> list[Problem]:
+        """Takes what a file says as the record that it fills, and what that brings to the scenario."""
+        if says.get("format", _JSON) == _JSON:
+            data, content, fault = read_json(path)
+            if fault is not None:
+                return [fault]
+        else:
+            found = read_checkpoint(self.ruleset, says, path)
+            if isinstance(found, list):
+                return found
+            data, content = found.record, found.content
         self.content.update(content)
         self._keep(says["into"], data, Place(path.as_posix(), 1, 1))
+        if "scenario" in says:
+            self.brought.update(imported(self.ruleset, entry, data))
+        return []
+
+    def _take_beside(self, entry: str, path: Path) -> None:
+        """Takes the file of another import that lies beside a checkpoint, where one is there and none was named."""
+        if not entry:
+            return
+        says = to_data(self.ruleset.tree("import", entry))
+        other = (path if path.is_dir() else path.parent) / says["file"]
+        if says["into"] not in self.data and other.is_file():
+            self.problems += self._take_file(entry, says, other)
 
     def _take_inner(self, kind: Kind, given: Noted) -> Noted:
         """Takes fields that the scenario gives of a record as one, where one of them holds a record itself."""

@@ -16,7 +16,7 @@ from vramledger.inputs.typed import typed
 from vramledger.problems import MOST, Label, Place, Problem, Problems, nearest, problem
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Kind
-from vramledger.rules.overlay import Program, base_declarations, compose
+from vramledger.rules.overlay import Program, base_declarations, program_of
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, encode, to_data
 
 _NO_SWEEP = "the scenario's sweep is not run here; this is the answer to the scenario itself"
@@ -85,6 +85,15 @@ class _Reader:
         kept = {name: noted for name, noted in before.items() if not name.startswith(tuple(spaces))}
         self.given = {**kept, **self.given}
 
+    def _lay_under(self, brought: MappingOf[str, Any]) -> None:
+        """Takes what a file brings, where the scenario is silent."""
+        if brought:
+            own, self.given = self.given, {}
+            tree = tree_of(brought)
+            assert isinstance(tree, Mapping)
+            self.take(tree)
+            self.given = {**self.given, **own}
+
     def _note(self, key: Scalar, name: str, value: Node) -> None:
         kind = self.kinds.get(name)
         first, dot, rest = name.partition(".")
@@ -130,6 +139,7 @@ class _Reader:
     def finish(self) -> Scenario:
         written = self.given
         self.given = self.records.read(written)
+        self._lay_under(self.records.brought)
         self.asked = {**{name: value for name, (_, value) in written.items()}, **self.records.asked}
         self.problems += self.records.problems
         self._select()
@@ -351,14 +361,6 @@ class _Reader:
             inside = [other for other in known if other.startswith(f"{prefix}.")]
             hint = f"{prefix} has: {', '.join(sorted(other.rpartition('.')[2] for other in inside))}" if inside else ""
         return problem("unknown-name", f"nothing is called {name}", key.place, hint)
-
-
-def program_of(ruleset: RuleSet, selection: tuple[tuple[str, str], ...]) -> Program:
-    """The program of a selection, composed once a rule set."""
-    if selection not in ruleset.programs:
-        ruleset.programs[selection] = compose(ruleset, selection)
-    found: Program = ruleset.programs[selection]
-    return found
 
 
 def _said(written: MappingOf[str, tuple[Scalar, Node]]) -> str:

@@ -75,6 +75,14 @@ def compose(ruleset: RuleSet, selection: Selection) -> Program:
     )
 
 
+def program_of(ruleset: RuleSet, selection: Selection) -> Program:
+    """The program of a selection, composed once a rule set."""
+    if selection not in ruleset.programs:
+        ruleset.programs[selection] = compose(ruleset, selection)
+    found: Program = ruleset.programs[selection]
+    return found
+
+
 def base_declarations(ruleset: RuleSet) -> dict[str, Declaration]:
     """What the stages and kinds declare, and each kind's selector."""
     declarations = dict(ruleset.declarations)
