@@ -335,6 +335,17 @@ def first_of(ev: Evaluation, tree: Aggregate, kept: list[tuple[Frame, Any]]) -> 
     return NotApplicable(f"{to_text(tree.over)} has no such row")
 
 
+def list_of(ev: Evaluation, tree: Aggregate, kept: list[tuple[Frame, Any]]) -> Any:
+    found = []
+    for frame, held, value in bodies(ev, tree, kept):
+        exists = settled(held)
+        if isinstance(exists, Verdict):
+            return NotApplicable(f"ranges leave open which rows of {to_text(tree.over)} there are")
+        if exists:
+            found.append(evaluate(ev, tree.body, frame) if held is not True else value)
+    return tuple(found)
+
+
 def items(ev: Evaluation, over: Expr, frame: Frame) -> list[tuple[Any, Any]]:
     """What an `in` runs over: rows or list items, each with its guard."""
     found = evaluate(ev, over, frame)
@@ -408,4 +419,5 @@ _AGGREGATES: dict[str, Callable[..., Any]] = {
     "any": any_of,
     "all": all_of,
     "first": first_of,
+    "list": list_of,
 }

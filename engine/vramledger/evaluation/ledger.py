@@ -180,13 +180,15 @@ class Ledger:
         return "".join(self._part(part, notice) for part in notice.parts)
 
     def _part(self, part: str | Formula, notice: Notice) -> str:
-        from vramledger.evaluation.show import is_bytes, show
+        from vramledger.evaluation.show import is_bytes, named, show
 
         if isinstance(part, str):
             return part
-        value = self.evaluation.evaluate(part.tree, Frame(part, notice.scope))
+        value = public(self.evaluation.evaluate(part.tree, Frame(part, notice.scope)))
+        if isinstance(value, list):
+            return named(value)
         unit = self.evaluation.unit_of(part.tree, notice.scope)
-        return show(public(value), unit if is_bytes(unit) else "")
+        return show(value, unit if is_bytes(unit) else "")
 
     def _table(self, name: str) -> dict[str, Any]:
         self.evaluation.allow()

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 _DECIMAL = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
+_MOST_NAMED = 8
 _BINARY = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
@@ -22,6 +23,12 @@ def show(value: Any, unit: str = "") -> str:
     if isinstance(value, list):
         return f"[{', '.join(show(item) for item in value)}]"
     return str(value)
+
+
+def named(values: list[Any]) -> str:
+    """A list within a sentence: the first of it, and how many more there are."""
+    shown = ", ".join(show(item) for item in values[:_MOST_NAMED])
+    return f"{shown} and {len(values) - _MOST_NAMED} more" if len(values) > _MOST_NAMED else shown
 
 
 def is_bytes(unit: str) -> bool:

@@ -18,6 +18,7 @@ from vramledger.rules.load import RuleSet
 _INDEX = ".index.json"
 _OF_MANY = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\.\w+)")
 _MOST_SHARDS = 10_000
+_OUTWARD = 3  # names around a tensor's own in which its module is looked for
 Read = Callable[[Path], Header | Problem]
 
 
@@ -133,7 +134,7 @@ def _all(files: Iterable[Path], read: Read, also: Label | None = None) -> tuple[
     listed = list(files)
     absent = [file for file in listed if not file.is_file()]
     if absent:
-        names = ", ".join(file.name for file in absent[:4]) + (" ..." if len(absent) > 4 else "")  # noqa: PLR2004
+        names = ", ".join(file.name for file in absent[:4]) + (" ..." if len(absent) > 4 else "")
         message = f"{len(absent)} of the checkpoint's {len(listed)} files are not there: {names}"
         place = Place(absent[0].parent.as_posix())
         return [], [problem("shards", message, place, "fetch them too", also=[also] if also else [])]
@@ -177,19 +178,23 @@ def _twice(headers: list[Header]) -> Iterable[Problem]:
 
 
 def _called(tensors: Iterable[dict[str, Any]], names: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each row with `roles`, the names that its module may have in an architecture."""
-    return [{**row, "roles": _roles(row["module"], names, _roles(row["name"], names, [row["module"]]))} for row in tensors]
+    """Each row with `roles`: what an architecture may call the modules that its name lies in, the innermost first."""
+    return [{**row, "roles": list(_roles(row["name"], names))} for row in tensors]
 
 
-def _roles(name: str, names: Mapping[str, Any], otherwise: list[str]) -> list[str]:
-    """What stands for a name whose longest known end is one of `names`."""
+def _roles(name: str, names: Mapping[str, Any]) -> Iterable[str]:
     parts = name.split(".")
-    for start in range(len(parts)):
-        found = names.get(".".join(parts[start:]))
-        if found is not None:
-            roles = found if isinstance(found, list) else [found]
-            return [".".join([*parts[:start], role]) for role in roles]
-    return otherwise
+    for end in range(len(parts), max(0, len(parts) - _OUTWARD - 1), -1):
+        for start in range(end):
+            found = names.get(".".join(parts[start:end]))
+            if found is not None:
+                yield from (
+                    ".".join([*parts[:start], role]) for role in (found if isinstance(found, list) else [found])
+                )
+                break
+        else:
+            if end < len(parts):
+                yield ".".join(parts[:end])
 
 
 def _nested(fields: Mapping[str, Any]) -> dict[str, Any]:

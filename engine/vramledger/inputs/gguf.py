@@ -215,11 +215,13 @@ class _Reader:
         sort = self._number(_WORD)
         dtype = types.get(str(sort))
         if dtype is None or dtype not in layouts:
-            raise Broken(f"tensor {short(name)} is of an unknown type, {sort}", self.at - 4, f"known: {', '.join(types)}")
+            raise Broken(
+                f"tensor {short(name)} is of an unknown type, {sort}", self.at - 4, f"known: {', '.join(types)}"
+            )
         begin = self._number(_LENGTH)
         if begin % alignment:
             raise Broken(f"tensor {short(name)} begins at byte {begin} of the data, which {alignment} does not divide")
         try:
-            return Tensor(name, dtype, shape, begin, size_of(shape, layouts[dtype], name, dtype))
+            return Tensor(name, dtype, shape, begin, size_of(shape, layouts[dtype], name, dtype, by_row=True))
         except Broken as fault:
             raise Broken(fault.message, start) from None

@@ -63,8 +63,8 @@ def _read(front: Opened, layouts: Mapping[str, Layout]) -> tuple[list[Tensor], d
 
 def _tensors(text: str, layouts: Mapping[str, Layout]) -> Iterator[Tensor]:
     names: set[str] = set()
-    at = 0
-    for name, said, at, after in _members(text, 0, _entry):
+    end = 0
+    for name, said, at, end in _members(text, 0, _entry):  # noqa: B007 - the last end is looked at below
         if name in names or len(names) >= MOST_TENSORS:
             what = f"tensor {short(name)} stands twice" if name in names else f"more than {MOST_TENSORS} tensors"
             raise Broken(what, _byte(text, at))
@@ -74,12 +74,9 @@ def _tensors(text: str, layouts: Mapping[str, Layout]) -> Iterator[Tensor]:
                 yield _tensor(name, said, layouts)
             except Broken as fault:
                 raise Broken(fault.message, _byte(text, at), fault.hint) from None
-        at = after
-    if not names:
-        at = _past(text, _blank(text, 0), "{")
-    at = _past(text, _blank(text, at), "}")
-    if text[at:].strip(_BLANK):
-        raise Broken("its header goes on after its end", _byte(text, at))
+    end = _past(text, _blank(text, end or 1), "}")
+    if text[end:].strip(_BLANK):
+        raise Broken("its header goes on after its end", _byte(text, end))
 
 
 def _members(text: str, at: int, value: Any) -> Iterator[tuple[str, Any, int, int]]:
@@ -150,11 +147,13 @@ def _tensor(name: str, said: dict[str, Any], layouts: Mapping[str, Layout]) -> T
         raise Broken(f"tensor {short(name)} has no {absent}")
     dtype, shape, offsets = (said[field] for field in _FIELDS)
     if not isinstance(dtype, str) or dtype not in layouts:
-        raise Broken(f"tensor {short(name)} is of an unknown format, {dtype!r:.40}", hint=f"known: {', '.join(layouts)}")
+        raise Broken(
+            f"tensor {short(name)} is of an unknown format, {dtype!r:.40}", hint=f"known: {', '.join(layouts)}"
+        )
     if not _whole(shape) or len(shape) > MOST_DIMENSIONS:
-        raise Broken(f"tensor {short(name)}: its shape is no list of whole numbers, {shape!r:.80}")
-    if not _whole(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:  # noqa: PLR2004
-        raise Broken(f"tensor {short(name)}: its offsets are no begin and end, {offsets!r:.80}")
+        raise Broken(f"tensor {short(name)}: its shape is no list of whole numbers, {str(shape)[:80]}")
+    if not _whole(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
+        raise Broken(f"tensor {short(name)}: its offsets are no begin and end, {str(offsets)[:80]}")
     size = size_of(tuple(shape), layouts[dtype], name, dtype)
     if offsets[1] - offsets[0] != size:
         message = f"tensor {short(name)}: {dtype} {shape} takes {size} bytes, and its offsets {offsets} hold"

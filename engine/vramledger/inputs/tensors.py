@@ -112,13 +112,15 @@ def known_by(front: bytes) -> str:
     return next((hint for sign, hint in _KNOWN if front.startswith(sign)), "")
 
 
-def size_of(shape: tuple[int, ...], layout: Layout, name: str, dtype: str) -> int:
-    """The bytes of a tensor, whose rows are whole blocks. Raises Broken."""
+def size_of(shape: tuple[int, ...], layout: Layout, name: str, dtype: str, by_row: bool = False) -> int:
+    """The bytes of a tensor, which is a whole number of blocks, and each row of it where blocks go `by_row`.
+
+    Raises Broken.
+    """
     elements = prod(shape)
     if elements >= _MOST_NUMBER:
         raise Broken(f"tensor {short(name)} has more than 2^63 elements: {list(shape)}")
-    row = shape[-1] if shape else 1
-    if (row if layout.elements > 8 else elements) % layout.elements:  # noqa: PLR2004 - packed bits run on over rows
+    if (shape[-1] if by_row and shape else elements) % layout.elements:
         raise Broken(f"tensor {short(name)}: {list(shape)} is no whole number of {dtype} blocks of {layout.elements}")
     return elements // layout.elements * layout.bytes
 
@@ -143,7 +145,7 @@ def laid_out(tensors: Iterable[Tensor], size: int, start: int, gapless: bool) ->
 
 def short(name: str) -> str:
     """A name as a message can hold it."""
-    return name if len(name) <= 100 else f"{name[:100]} ..."  # noqa: PLR2004
+    return name if len(name) <= 100 else f"{name[:100]} ..."
 
 
 def grouped(tensors: Iterable[Tensor], layouts: Mapping[str, Layout]) -> Iterator[dict[str, Any]]:
@@ -170,6 +172,7 @@ def grouped(tensors: Iterable[Tensor], layouts: Mapping[str, Layout]) -> Iterato
             "bits": exact(Fraction(8 * layout.bytes, layout.elements)),
             "shape": shape,
             "copies": copies,
+            "numbered": name != single or bool(_NUMBERS.search(single)),
             "first": first,
             "last": last,
         }

@@ -157,6 +157,7 @@ _LATEX_AGGREGATES = {
     "any": r"\exists",
     "all": r"\forall",
     "first": r"\mathrm{first}",
+    "list": r"\mathrm{list}",
 }
 _LATEX_ROUND = {"ceil": (r"\lceil", r"\rceil"), "floor": (r"\lfloor", r"\rfloor")}
 

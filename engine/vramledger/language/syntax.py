@@ -24,7 +24,7 @@ UNITS: dict[str, Numeral] = {
     "TiB": 2**40,
     "percent": Fraction(1, 100),
 }
-AGGREGATES = ("sum", "product", "max", "min", "count", "any", "all", "first")
+AGGREGATES = ("sum", "product", "max", "min", "count", "any", "all", "first", "list")
 
 
 def _same(self: tuple[Any, ...], other: object) -> bool:

@@ -309,6 +309,8 @@ class _Checker:
             return self._boolean(body, tree.body)
         if tree.function == "first":
             return body
+        if tree.function == "list":
+            return Type("list")
         body = self._number(body, tree.body)
         if tree.function == "product" and body.bytes:
             return self._clash("a product over rows takes plain numbers", (tree.body, body))
