@@ -6,7 +6,7 @@ RUN := $(BIN)/vramledger
 READY := $(ENV)/.ready
 
 SECONDS ?= 300
-FUZZED := formulas specs scenarios configs
+FUZZED := formulas specs scenarios configs headers
 FUZZ_READY := $(ENV)/.fuzz-ready
 
 EXTRAS_READY := $(ENV)/.extras-ready

@@ -48,6 +48,7 @@ LINTED = {code.replace("-", "_"): code for code in WARNED}
 # a script of cases/bad/commands: the code of the problem that it ends with
 TYPED = {
     "bad_name": "bad-name",
+    "broken_header": "broken-header",
     "broken_package": "broken-package",
     "cannot_resume": "cannot-resume",
     "cannot_serve": "cannot-serve",
@@ -58,6 +59,7 @@ TYPED = {
     "not_a_result": "not-a-result",
     "not_connected": "not-connected",
     "set_syntax": "set-syntax",
+    "shards": "shards",
     "unwritable_file": "unwritable-file",
 }
 
