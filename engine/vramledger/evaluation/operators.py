@@ -111,5 +111,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 TEXT_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ends_with": lambda text, end, mark="": text == end or text.endswith(mark + end),
+    "starts_with": lambda text, start, mark="": text == start or text.startswith(start + mark),
     "split": lambda text, mark: tuple(text.split(mark) if mark else text),
 }

@@ -58,6 +58,12 @@ class Records:
         for name, fields in parts.items():
             self.data[name] = {**self.data.get(name, {}), **fields}
 
+    def take(self, name: str, data: dict[str, Any], place: Place) -> None:
+        """Takes a part of what was read as a record of its own."""
+        self.content.update(f"{name}{data!r}".encode())
+        self.data[name] = data
+        self.places[name] = place
+
     def digest(self, more: str = "") -> str:
         """A hash of all that was read, and of more."""
         content = self.content.copy()

@@ -279,6 +279,8 @@ class _Reader:
                 self.problems.append(problem("missing-fact", message, place, hint))
             return
         listed = self.ruleset.listed(kind.name, field, value) if isinstance(value, str) else None
+        if kind.beside and (listed is not None or kind.otherwise):
+            self.records.take(kind.beside, self._known(fact.rpartition(".")[0])[0], place)
         if listed is not None:
             self.selected[kind.name] = (listed, place)
             self.reasons[kind.name] = f"{fact} is {brief(value)}"

@@ -122,6 +122,7 @@ FUNCTIONS: dict[str, Function] = {
     "length": Function(1, 1, lambda t: PLAIN if t[0].kind in ("list", "any", "table", "text") else None),
     "items": Function(1, 1, lambda _: Type("list")),
     "ends_with": Function(2, 3, lambda t: BOOLEAN if all(part.kind in ("text", "any") for part in t) else None),
+    "starts_with": Function(2, 3, lambda t: BOOLEAN if all(part.kind in ("text", "any") for part in t) else None),
     "split": Function(2, 2, lambda t: Type("list") if all(part.kind in ("text", "any") for part in t) else None),
 }
 

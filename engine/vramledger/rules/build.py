@@ -275,6 +275,7 @@ class Builder:
             otherwise=text_of(matches.get("otherwise")) if isinstance(matches, Mapping) else "",
             may_lack=isinstance(matches, Mapping) and text_of(matches.get("optional")) == "true",
             chosen_by=text_of(tree.get("chosen_by")),
+            beside=text_of(matches.get("beside")) if isinstance(matches, Mapping) else "",
             rest=text_of(tree.get("rest")),
             reads=text_of(tree.get("reads")) == "true",
             missing=text_of(tree.get("missing")),

@@ -159,6 +159,7 @@ class Kind(NamedTuple):
     otherwise: str = ""  # the entry for a fact that no entry lists
     may_lack: bool = False  # whether nothing need match
     chosen_by: str = ""  # the text of another kind's entries that names the default
+    beside: str = ""  # the record that takes what stands beside the fact, where the fact chooses
     rest: str = ""  # the record that takes the scenario's other keys
     reads: bool = False  # entries say how to read files
     missing: str = ""

@@ -93,10 +93,9 @@ def base_declarations(ruleset: RuleSet) -> dict[str, Declaration]:
         )
         if kind.rest and kind.rest not in declarations:
             declarations[kind.rest] = Declaration(kind.rest, "", Type("record"), "", kind.place, optional=True)
-        for block in kind.blocks.values():
-            for record in (block.record, block.around):
-                if record and record not in declarations:
-                    declarations[record] = Declaration(record, "", Type("record"), "", kind.place, optional=True)
+        for record in (kind.beside, *(name for block in kind.blocks.values() for name in (block.record, block.around))):
+            if record and record not in declarations:
+                declarations[record] = Declaration(record, "", Type("record"), "", kind.place, optional=True)
     return declarations
 
 
