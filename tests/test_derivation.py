@@ -293,8 +293,8 @@ def test_the_branch_that_was_not_taken_is_absent() -> None:
 
 def test_a_case_says_why_it_holds() -> None:
     step = evaluate({**ADAMW, "attention": "math"}).derivation("attention.kernel").step
-    assert step.value == "eager"
-    assert step.why == 'the rule of stage activations; case: attention.name == "eager" or attention.name == "math"'
+    assert step.value == "math"
+    assert step.why.startswith('the rule of stage activations; case: attention.name == "math" or')
 
 
 # --- texts that could be read wrongly ------------------------------------------------------------------------------

@@ -342,7 +342,7 @@ def test_a_fork_is_followed_in_both_directions() -> None:
 def test_kernels_differ_across_the_fork() -> None:
     scenario = {"model": INLINE, "precision": "fp32"}
     steps = [read(with_number(scenario, "model.num_key_value_heads", heads)) for heads in (2, 4)]
-    assert [interpreted(step, "attention.kernel") for step in steps] == ["eager", "fused"]
+    assert [interpreted(step, "attention.kernel") for step in steps] == ["math", "efficient"]
 
 
 def test_bounds_hold_in_a_plan() -> None:
