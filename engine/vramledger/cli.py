@@ -26,6 +26,7 @@ COMMANDS = (
     "solve",
     "serve",
     "verify",
+    "validate",
     "test",
     "lint",
     "list",

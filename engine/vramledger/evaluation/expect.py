@@ -14,6 +14,14 @@ _PRINTED = re.compile(
 )
 
 
+class Printed(NamedTuple):
+    """A figure as it is printed: its value, the step of its last digit, and its unit, "" where it has none."""
+
+    value: Fraction
+    step: Fraction
+    unit: str
+
+
 class Gap(NamedTuple):
     """How far a value is from what is printed, and how far it may be, both in the value's unit."""
 
@@ -26,21 +34,21 @@ class Gap(NamedTuple):
         return self.off / self.allowed if self.allowed else Fraction(bool(self.off) * 2)
 
 
-def holds(value: Any, printed: str, tolerance: Fraction | None = None) -> bool:
+def holds(value: Any, text: str, tolerance: Fraction | None = None) -> bool:
     """Whether `value` agrees with the printed text; with a tolerance, within that share of it."""
     if _is_number(value):
-        found = gap(value, printed, tolerance)
+        found = gap(value, text, tolerance)
         return found is not None and found.used <= 1
     if value is None:
-        return printed in ("undecided", "null", "")
+        return text in ("undecided", "null", "")
     if isinstance(value, NotApplicable):
-        return printed == "not applicable"
-    return printed == (str(value).lower() if isinstance(value, bool) else str(value))
+        return text == "not applicable"
+    return text == (str(value).lower() if isinstance(value, bool) else str(value))
 
 
-def understood(printed: str) -> bool:
+def understood(text: str) -> bool:
     """Whether the text is a number, a range of numbers or a word."""
-    return all(_PRINTED.fullmatch(end.strip()) or not end.strip()[:1].isdigit() for end in printed.split(".."))
+    return all(_PRINTED.fullmatch(end.strip()) or not end.strip()[:1].isdigit() for end in text.split(".."))
 
 
 def _is_number(value: Any) -> bool:
@@ -49,9 +57,9 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | Fraction) and not isinstance(value, bool)
 
 
-def gap(value: Any, printed: str, tolerance: Fraction | None = None) -> Gap | None:
+def gap(value: Any, text: str, tolerance: Fraction | None = None) -> Gap | None:
     """How far a number or a range, at its worse end, is from what is printed; None where that cannot be compared."""
-    ends = [end.strip() for end in printed.split("..")]
+    ends = [end.strip() for end in text.split("..")]
     values = value if isinstance(value, tuple) else (value,)
     if not _is_number(value) or len(ends) != len(values):
         return None
@@ -59,13 +67,20 @@ def gap(value: Any, printed: str, tolerance: Fraction | None = None) -> Gap | No
     return None if None in gaps else max((one for one in gaps if one is not None), key=lambda one: one.used)
 
 
-def _gap(value: Any, printed: str, tolerance: Fraction | None) -> Gap | None:
-    match = _PRINTED.fullmatch(printed.strip())
+def printed(text: str) -> Printed | None:
+    """A printed figure; None where it is none, or has a unit that nobody knows."""
+    match = _PRINTED.fullmatch(text.strip())
     if match is None or (match["unit"] and match["unit"] not in UNITS):
         return None
-    part = match["part"] or ""
+    part, unit = match["part"] or "", match["unit"] or ""
     digits = int(match["whole"].replace(",", "").replace("_", "") + part)
-    quantum = Fraction(10) ** (int(match["exponent"] or 0) - len(part)) * UNITS.get(match["unit"] or "", 1)
-    wanted = digits * quantum
-    allowed = quantum / 2 if tolerance is None else tolerance * abs(wanted)
-    return Gap(Fraction(abs(value - wanted)), Fraction(allowed))
+    step = Fraction(10) ** (int(match["exponent"] or 0) - len(part)) * UNITS.get(unit, 1)
+    return Printed(digits * step, step, unit)
+
+
+def _gap(value: Any, text: str, tolerance: Fraction | None) -> Gap | None:
+    found = printed(text)
+    if found is None:
+        return None
+    allowed = found.step / 2 if tolerance is None else tolerance * abs(found.value)
+    return Gap(Fraction(abs(value - found.value)), Fraction(allowed))

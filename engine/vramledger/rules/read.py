@@ -17,35 +17,37 @@ MOST_NODES = 400_000
 _MOST_TAGS = 100  # directives; the parser compares each with all before it
 
 
-def read_yaml(text: str, path: str, most: int = MOST_NODES) -> tuple[list[Node], list[Problem]]:
+def read_yaml(text: str, path: str, most: int = MOST_NODES, before: int = 0) -> tuple[list[Node], list[Problem]]:
     """The documents of a YAML text and what is wrong with it; a faulty text gives no documents.
 
-    A text with more than `most` values is faulty; each line of a text over several lines counts as one.
+    A text with more than `most` values is faulty; each line of a text over several lines counts as one. The text may be
+    part of a file, with some lines `before` it.
     """
     import yaml
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     text = text.replace("\r\n", "\n")
-    builder = _Builder(path, text, most)
+    builder = _Builder(path, text, most, before)
     try:
         text.encode()
         if text.count("\n%TAG") > _MOST_TAGS:
-            place = _place_of(text, path, text.index("\n%TAG") + 1)
+            place = _place_of(text, path, text.index("\n%TAG") + 1, before)
             builder.refuse("yaml-tag", "directives that declare tags", place, "tags are not read: leave them out")
         for event in yaml.parse(text, Loader=loader):
             builder.take(event)
     except yaml.MarkedYAMLError as fault:
         ended = "end of stream" in (fault.problem or "")
         mark = (fault.context_mark if ended else None) or fault.problem_mark or fault.context_mark
-        place = Place(path, mark.line + 1, mark.column + 1) if mark else Place(path)
+        place = Place(path, before + mark.line + 1, mark.column + 1) if mark else Place(path)
         what = fault.problem or fault.context or "not YAML"
         tab = "tab" in what or "'\\t'" in what or (mark is not None and builder.character(mark) == "\t")
         hint = "indent with spaces, never with tabs" if tab else ""
         builder.problems.append(problem("yaml-syntax", what, place, hint))
     except UnicodeEncodeError as fault:
-        builder.problems.append(problem("yaml-syntax", "half of a surrogate pair", _place_of(text, path, fault.start)))
+        place = _place_of(text, path, fault.start, before)
+        builder.problems.append(problem("yaml-syntax", "half of a surrogate pair", place))
     except yaml.YAMLError as fault:
-        builder.problems.append(_unreadable(fault, text, path))
+        builder.problems.append(_unreadable(fault, text, path, before))
     except _Stop:
         pass
     if builder.problems:
@@ -53,17 +55,18 @@ def read_yaml(text: str, path: str, most: int = MOST_NODES) -> tuple[list[Node],
     return builder.documents, []
 
 
-def _unreadable(fault: Any, text: str, path: str) -> Problem:
+def _unreadable(fault: Any, text: str, path: str, before: int) -> Problem:
     """A character that YAML does not allow; the reader in C counts bytes."""
     at = getattr(fault, "position", None)
     reason = str(getattr(fault, "reason", "not YAML"))
     if not isinstance(at, int):
         return problem("yaml-syntax", reason, Place(path))
-    return problem("yaml-syntax", reason, _place_of(text, path, len(text.encode()[:at].decode(errors="ignore"))))
+    offset = len(text.encode()[:at].decode(errors="ignore"))
+    return problem("yaml-syntax", reason, _place_of(text, path, offset, before))
 
 
-def _place_of(text: str, path: str, offset: int) -> Place:
-    return Place(path, text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
+def _place_of(text: str, path: str, offset: int, before: int) -> Place:
+    return Place(path, before + text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
 
 
 class _Stop(Exception):
@@ -73,10 +76,11 @@ class _Stop(Exception):
 class _Builder:
     """Builds trees from events without recursion, so that no nesting can exhaust the stack."""
 
-    def __init__(self, path: str, text: str, most: int) -> None:
+    def __init__(self, path: str, text: str, most: int, before: int) -> None:
         self.path = path
         self.text = text
         self.most = most
+        self.before = before
         self.documents: list[Node] = []
         self.problems: list[Problem] = []
         self._open: list[tuple[list[Any], Place, bool, bool]] = []  # items, place, is mapping, is flow
@@ -96,7 +100,7 @@ class _Builder:
     def take(self, event: Any) -> None:
         name = type(event).__name__
         mark: Mark = event.start_mark
-        place = Place(self.path, mark.line + 1, mark.column + 1)
+        place = Place(self.path, self.before + mark.line + 1, mark.column + 1)
         if getattr(event, "anchor", None):
             if name == "AliasEvent":
                 self.refuse("yaml-alias", f"alias *{event.anchor}", place, "write the value out")
@@ -134,7 +138,7 @@ class _Builder:
         start: Mark = event.start_mark
         style = event.style if event.style in ("'", '"', "|", ">") else ""
         value: str = event.value
-        line, column = start.line + 1, start.column + 1
+        line, column = self.before + start.line + 1, start.column + 1
         if style in ("|", ">"):
             self._counted(value.count("\n"), place)
             rows = self.lines()[start.line + 1 : event.end_mark.line + 1]
