@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -196,3 +199,11 @@ def test_a_device_at_fault_leaves_the_others(run, tmp_path):
     assert code == 2
     assert " t4 " in out
     assert "hardware.marketed" in err
+
+
+def test_the_page_on_devices_runs(run):
+    text = (Path(__file__).parents[1] / "docs" / "hardware.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\$ vramledger (.*)$", text, re.MULTILINE)
+    assert len(lines) == 2
+    for line in lines:
+        assert run(*shlex.split(line))[0] == 0, line

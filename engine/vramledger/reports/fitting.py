@@ -23,7 +23,7 @@ from vramledger.reports.blocks import Block, Lines, Table
 
 WANTED = (FAMILY, CLOUD, COUNT, MARKETED, CAPACITY, TOTAL, HEADROOM, FITS)
 _SAYS = {True: "yes", None: "perhaps", False: "no"}
-_HEAD = ("family", "hardware", "devices", "each holds", "", "needs", "headroom", "fits")
+_HEAD = ("family", "hardware", "devices", "each holds", "binary", "needs", "headroom", "fits")
 
 
 def blocks(ledgers: Mapping[str, Ledger]) -> Iterator[Block]:
