@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+
 import runner  # first, so that all else is watched
 from answer import ask, forget
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -70,7 +71,7 @@ def _layout(ruleset: RuleSet, kind: str, name: str) -> Layout | None:
 
 def _headers(path: Path, name: str, read: Read) -> tuple[list[Header], list[Problem]]:
     """The headers of the files that a path means: one file, those of an index, or those of a folder."""
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - a path of any length and signs is asked
         single, index = path / name, path / f"{name}{_INDEX}"
         if not single.is_file() and index.is_file():
             return _indexed(index, read)
@@ -132,7 +133,7 @@ def _indexed(index: Path, read: Read) -> tuple[list[Header], list[Problem]]:
 def _all(files: Iterable[Path], read: Read, also: Label | None = None) -> tuple[list[Header], list[Problem]]:
     """The headers of files; those that are not there are told together."""
     listed = list(files)
-    absent = [file for file in listed if not file.is_file()]
+    absent = [file for file in listed if not os.path.isfile(file)]  # noqa: PTH113 - likewise
     if absent:
         names = ", ".join(file.name for file in absent[:4]) + (" ..." if len(absent) > 4 else "")
         message = f"{len(absent)} of the checkpoint's {len(listed)} files are not there: {names}"

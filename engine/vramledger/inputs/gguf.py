@@ -29,7 +29,7 @@ from vramledger.problems import Problem
 
 _MAGIC, _VERSIONS = b"GGUF", (2, 3)
 _PIECE = 65536  # bytes that are read at once
-_MOST_KEYS = 100_000
+_MOST_KEYS, _MOST_TEXTS = 100_000, 4_000_000
 _LONGEST_NAME, _LONGEST_TEXT, _LONGEST_LIST = 65_535, 1000, 10_000  # of keys and names; what is kept of values
 _MOST_DIMENSIONS = 4
 _ALIGNMENT = 32
@@ -54,6 +54,7 @@ class _Reader:
         self.front = front
         self.held, self.next = b"", 0
         self.forms: dict[str, Struct] = {}
+        self.texts = 0
 
     @property
     def at(self) -> int:
@@ -183,6 +184,9 @@ class _Reader:
         if sort != _TEXT:
             raise Broken(f"a list of values of unknown type {sort}", self.at - 4)
         count = self._long(self._number(_LENGTH), 8)
+        self.texts += count
+        if self.texts > _MOST_TEXTS:
+            raise Broken(f"more than {_MOST_TEXTS} texts", self.at - 8)
         self._pass_texts(count)
         return {"length": count}
 

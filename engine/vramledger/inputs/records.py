@@ -123,7 +123,7 @@ class Records:
         if not entry:
             return
         says = to_data(self.ruleset.tree("import", entry))
-        other = (path if path.is_dir() else path.parent) / says["file"]
+        other = (path if os.path.isdir(path) else path.parent) / says["file"]  # noqa: PTH112 - as in find
         if says["into"] not in self.data and other.is_file():
             self.problems += self._take_file(entry, says, other)
 
