@@ -25,15 +25,23 @@ class TooLarge(Exception):
 class Atom:
     """A varying fact (`op` "fact") or an operation on nodes. It may be known to be `whole`, or never negative.
 
-    `factors` says how many facts are multiplied in it at most.
+    `factors` says how many facts are multiplied in it at most, `identity` which atom it is in every graph of a plan.
     """
 
-    __slots__ = ("arguments", "factors", "number", "op", "positive", "whole")
+    __slots__ = ("arguments", "factors", "identity", "number", "op", "positive", "whole")
 
     def __init__(
-        self, number: int, op: str, arguments: tuple[Any, ...], whole: bool, positive: bool, factors: int
+        self,
+        number: int,
+        identity: int,
+        op: str,
+        arguments: tuple[Any, ...],
+        whole: bool,
+        positive: bool,
+        factors: int,
     ) -> None:
         self.number = number
+        self.identity = identity
         self.op = op
         self.arguments = arguments
         self.whole = whole
@@ -42,12 +50,21 @@ class Atom:
 
 
 class Graph:
-    """The atoms of one specialisation, and the tests that it takes for granted. Raises TooLarge as it grows."""
+    """The atoms of one specialisation, and the tests that it takes for granted. Raises TooLarge as it grows.
 
-    def __init__(self, assumed: dict[tuple[Any, ...], bool] | None = None, room: int = MOST_ROOM) -> None:
+    Graphs that share `identities` call equal atoms by the same number, in whatever order each comes to them.
+    """
+
+    def __init__(
+        self,
+        assumed: dict[tuple[Any, ...], bool] | None = None,
+        room: int = MOST_ROOM,
+        identities: dict[tuple[Any, ...], int] | None = None,
+    ) -> None:
         self.room = room
         self.atoms: list[Atom] = []
         self.assumed = assumed or {}
+        self.identities = {} if identities is None else identities
         self.divisors: set[Node] = set()  # what must not be zero, even where the quotient dissolves
         self.refused: set[Node] = set()  # tests that hold where a value breaks its declaration
         self._known: dict[tuple[Any, ...], int] = {}
@@ -67,7 +84,7 @@ class Graph:
     def test(self, op: str, *arguments: Any) -> Any:
         """An operation that gives true or false: a node, or the answer where it was assumed."""
         node = self._node(op, arguments, True, True)
-        return self.assumed.get(node.key, node)
+        return self.assumed.get(node.identity, node)
 
     def _node(self, op: str, arguments: tuple[Any, ...], whole: bool, positive: bool) -> Node:
         key = (op, *(argument.key if isinstance(argument, Node) else argument for argument in arguments))
@@ -77,7 +94,9 @@ class Graph:
             factors = [argument.factors for argument in arguments if isinstance(argument, Node)]
             within(most := sum(factors) if op in ("div", "floordiv") else max(factors, default=1), _MOST_FACTORS)
             number = self._known[key] = len(self.atoms)
-            self.atoms.append(Atom(number, op, arguments, whole, positive, most))
+            same = (op, *(argument.identity if isinstance(argument, Node) else argument for argument in arguments))
+            identity = self.identities.setdefault(same, len(self.identities))
+            self.atoms.append(Atom(number, identity, op, arguments, whole, positive, most))
         return Node(self, {((number, 1),): 1})
 
 
@@ -102,6 +121,17 @@ class Node:
         if self._key is None:
             self._key = tuple(sorted(self.terms.items()))
         return self._key
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Its key by the identities of its atoms."""
+        atoms = self.graph.atoms
+        return tuple(
+            sorted(
+                (tuple(sorted((atoms[number].identity, power) for number, power in monomial)), coefficient)
+                for monomial, coefficient in self.terms.items()
+            )
+        )
 
     @property
     def whole(self) -> bool:
