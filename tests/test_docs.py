@@ -14,7 +14,10 @@ from vramledger.cli import main
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-SHOWN = re.findall(r"```console\n\$ vramledger ([^\n]*)\n(.+?)```", README, re.DOTALL)
+BLOCKS = re.findall(r"^```console\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+# blocks of one command and what it prints
+SHOWN = [re.fullmatch(r"\$ vramledger ([^\n]*)\n(.+)", block, re.DOTALL) for block in BLOCKS if block.count("$ ") == 1]
+SHOWN = [found.groups() for found in SHOWN if found]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
@@ -39,12 +42,10 @@ def test_the_readme_shows_output():
     assert len(SHOWN) >= 2
 
 
-@pytest.mark.parametrize(
-    ("command", "output"), [s for s in SHOWN if not s[1].startswith(("$", "```"))], ids=lambda s: s[:30]
-)
+@pytest.mark.parametrize(("command", "output"), SHOWN, ids=lambda s: s[:30])
 def test_readme_prints_what_stands_there(command, output, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
-    main(command.split())
+    main(shlex.split(command))
     found = capsys.readouterr().out
 
     def without_hash(text):
