@@ -25,23 +25,15 @@ class TooLarge(Exception):
 class Atom:
     """A varying fact (`op` "fact") or an operation on nodes. It may be known to be `whole`, or never negative.
 
-    `factors` says how many facts are multiplied in it at most, `identity` which atom it is in every graph of a plan.
+    `factors` says how many facts are multiplied in it at most.
     """
 
-    __slots__ = ("arguments", "factors", "identity", "number", "op", "positive", "whole")
+    __slots__ = ("arguments", "factors", "number", "op", "positive", "whole")
 
     def __init__(
-        self,
-        number: int,
-        identity: int,
-        op: str,
-        arguments: tuple[Any, ...],
-        whole: bool,
-        positive: bool,
-        factors: int,
+        self, number: int, op: str, arguments: tuple[Any, ...], whole: bool, positive: bool, factors: int
     ) -> None:
         self.number = number
-        self.identity = identity
         self.op = op
         self.arguments = arguments
         self.whole = whole
@@ -52,22 +44,22 @@ class Atom:
 class Graph:
     """The atoms of one specialisation, and the tests that it takes for granted. Raises TooLarge as it grows.
 
-    Graphs that share `identities` call equal atoms by the same number, in whatever order each comes to them.
+    Specialisations of one plan share `numbers`, so that an atom has the same number in all of them, and what one asks
+    is known to the next, whatever else it comes upon before.
     """
 
     def __init__(
         self,
         assumed: dict[tuple[Any, ...], bool] | None = None,
         room: int = MOST_ROOM,
-        identities: dict[tuple[Any, ...], int] | None = None,
+        numbers: dict[tuple[Any, ...], int] | None = None,
     ) -> None:
         self.room = room
-        self.atoms: list[Atom] = []
+        self.atoms: dict[int, Atom] = {}
         self.assumed = assumed or {}
-        self.identities = {} if identities is None else identities
         self.divisors: set[Node] = set()  # what must not be zero, even where the quotient dissolves
         self.refused: set[Node] = set()  # tests that hold where a value breaks its declaration
-        self._known: dict[tuple[Any, ...], int] = {}
+        self._numbers = {} if numbers is None else numbers
 
     def spend(self, terms: int) -> None:
         """Notes terms that were gone through."""
@@ -84,19 +76,16 @@ class Graph:
     def test(self, op: str, *arguments: Any) -> Any:
         """An operation that gives true or false: a node, or the answer where it was assumed."""
         node = self._node(op, arguments, True, True)
-        return self.assumed.get(node.identity, node)
+        return self.assumed.get(node.key, node)
 
     def _node(self, op: str, arguments: tuple[Any, ...], whole: bool, positive: bool) -> Node:
         key = (op, *(argument.key if isinstance(argument, Node) else argument for argument in arguments))
-        number = self._known.get(key)
-        if number is None:
+        number = self._numbers.setdefault(key, len(self._numbers))
+        if number not in self.atoms:
             self.spend(_AN_ATOM)
             factors = [argument.factors for argument in arguments if isinstance(argument, Node)]
             within(most := sum(factors) if op in ("div", "floordiv") else max(factors, default=1), _MOST_FACTORS)
-            number = self._known[key] = len(self.atoms)
-            same = (op, *(argument.identity if isinstance(argument, Node) else argument for argument in arguments))
-            identity = self.identities.setdefault(same, len(self.identities))
-            self.atoms.append(Atom(number, identity, op, arguments, whole, positive, most))
+            self.atoms[number] = Atom(number, op, arguments, whole, positive, most)
         return Node(self, {((number, 1),): 1})
 
 
@@ -121,17 +110,6 @@ class Node:
         if self._key is None:
             self._key = tuple(sorted(self.terms.items()))
         return self._key
-
-    @property
-    def identity(self) -> tuple[Any, ...]:
-        """Its key by the identities of its atoms."""
-        atoms = self.graph.atoms
-        return tuple(
-            sorted(
-                (tuple(sorted((atoms[number].identity, power) for number, power in monomial)), coefficient)
-                for monomial, coefficient in self.terms.items()
-            )
-        )
 
     @property
     def whole(self) -> bool:

@@ -63,7 +63,7 @@ class Plan:
         self.tests = tuple(tests)  # evaluated after the targets
         self.varying = varying(facts)
         self._room = MOST_ROOM
-        self._identities: dict[tuple[Any, ...], int] = {}
+        self._numbers: dict[tuple[Any, ...], int] = {}
         self.root = self._specialise({})
 
     def leaf(self, vector: Sequence[Any]) -> Leaf:
@@ -76,7 +76,7 @@ class Plan:
     def after(self, fork: Fork, answer: bool) -> Leaf | Fork:
         """What follows an answer, specialised when it is first given."""
         if answer not in fork.after:
-            fork.after[answer] = self._specialise({**fork.assumed, fork.question.identity: answer})
+            fork.after[answer] = self._specialise({**fork.assumed, fork.question.key: answer})
         return fork.after[answer]
 
     def run(self, facts: Facts) -> dict[str, Any]:
@@ -102,7 +102,7 @@ class Plan:
 
     def _specialise(self, assumed: Assumed) -> Leaf | Fork:
         """The code for one way through what varies; where that takes too much, it is left to the interpreter."""
-        graph = Graph(dict(assumed), self._room, self._identities)
+        graph = Graph(dict(assumed), self._room, self._numbers)
         evaluation = Evaluation(self.program, self.facts, graph)
         try:
             return self._compiled(graph, evaluation)

@@ -218,7 +218,7 @@ class Steps(Writer[Ratio]):
 
     def _above(self, over: Any) -> bool:
         """Whether a divisor, which is never 0, is known to be above it."""
-        signs = {atom.arguments[0]: atom.positive for atom in self.graph.atoms if atom.op == "fact"}
+        signs = {atom.arguments[0]: atom.positive for atom in self.graph.atoms.values() if atom.op == "fact"}
         low, _ = self.bounds({name: (0 if signs.get(name) else LEAST, MOST) for name in self.facts})[over.number]
         return bool(low >= 0)
 
