@@ -7,7 +7,6 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from vramledger.evaluation.show import in_bytes, plain
-from vramledger.evaluation.values import as_json
 from vramledger.inputs.measured import Compared, Record
 from vramledger.reports.blocks import Block, Lines, Table
 
@@ -138,11 +137,15 @@ def to_dict(compared: Sequence[Compared]) -> dict[str, Any]:
                 "id": one.record.id,
                 "source": one.record.group,
                 "quantity": one.record.quantity,
-                "measured": as_json(one.record.value),
-                "low": as_json(one.low),
-                "high": as_json(one.high),
+                "measured": _exact(one.record.value),
+                "low": _exact(one.low),
+                "high": _exact(one.high),
                 "error": float(one.error),
             }
             for one in compared
         ],
     }
+
+
+def _exact(value: Fraction) -> int | str:
+    return int(value) if value.denominator == 1 else str(value)
