@@ -109,6 +109,20 @@ def test_conventions_of_one_scenario(run):
     assert (code, "A: llama-3-8b, convention rule-of-thumb" in out) == (0, True)
 
 
+def test_each_way_of_counting_says_what_it_counts_and_leaves_out(run):
+    chosen = "standard,deepspeed-zero3,accelerate-estimate-memory"
+    given = ("compare", "llama-3-8b", "--set", "parallel.data=8", "--set", "parallel.sharding=zero3")
+    code, out, err = run(*given, "--conventions", chosen)
+    assert (code, err) == (0, "")
+    told = " ".join(out.split())
+    assert "B: DeepSpeed's estimate_zero3_model_states_mem_needs; four bytes a parameter" in told
+    assert "counts parameters 2.101 GB, partitioned 18.068 GB has no share for gradients, optimizer" in told
+    assert "warns: the command loads the base model, without its output head" in told
+    sides = json.loads(run(*given, "--conventions", chosen, "--json")[1])["sides"]
+    assert sides[1]["components"] == {"parameters": 4 * 525_336_576, "partitioned": 18 * 8_030_261_248 // 8}
+    assert all(side["says"] and side["warnings"] for side in sides)
+
+
 def test_differences_are_exact(run):
     _, out, _ = run("compare", "llama-3-8b", "llama-2-7b", "--json")
     data = json.loads(out)

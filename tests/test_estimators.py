@@ -17,7 +17,7 @@ RULES = open_rules()
 
 
 def wrong(row: dict[str, Any]) -> dict[str, tuple[object, float]]:
-    """What the convention answers otherwise than the tool; tools keep fractions of a byte, the ledger rounds them up."""
+    """What the convention answers otherwise than the tool; tools keep fractions of a byte, the ledger whole ones."""
     ledger = evaluate_with(RULES, {**row["scenario"], "convention": row["tool"]}, base=DATA)
     answers = {quantity: (ledger[quantity], value) for quantity, value in row["answer"].items()}
     return {quantity: (found, value) for quantity, (found, value) in answers.items() if not same(found, value)}

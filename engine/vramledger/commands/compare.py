@@ -10,6 +10,8 @@ from vramledger.commands.command import FAULTY, FINE, SET, Command, meant, overr
 from vramledger.inputs.raw import Written
 from vramledger.problems import Place, Problems, problem
 
+CONVENTION = "convention"  # the kind that --conventions runs through
+
 
 def run(ruleset: Any, options: argparse.Namespace) -> int:
     """Evaluates each side; one that is at fault is told and the others are compared."""
@@ -25,7 +27,8 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
             read = read_scenario(ruleset, read_raw(meant(ruleset, given)), {**beats, **facts})
             ledger = Ledger(read.program, read.facts)
             _ = ledger.total
-            sides.append(compare.Side(label, ledger))
+            way = ledger.program.entries.get(CONVENTION) if options.conventions else None
+            sides.append(compare.Side(label, ledger, way.says if way else ""))
         except Problems as faults:
             sides.append(compare.Side(label, faults))
     if all(isinstance(side.ledger, Problems) for side in sides):
@@ -44,12 +47,11 @@ def _sides(ruleset: Any, options: argparse.Namespace) -> list[tuple[str, str, di
             hint = "name two scenarios, or one with --conventions all"
             raise Problems([problem("set-syntax", "one scenario is compared with nothing", Place("compare"), hint)])
         return [(given, given, {}) for given in options.scenarios]
-    kind = "convention"
-    named = ruleset.names(kind) if options.conventions == "all" else options.conventions.split(",")
-    own = ruleset.kinds[kind].default
+    named = ruleset.names(CONVENTION) if options.conventions == "all" else options.conventions.split(",")
+    own = ruleset.kinds[CONVENTION].default
     names = sorted(named, key=lambda name: name != own) if options.conventions == "all" else named
     return [
-        (f"{given}, convention {name}", given, {kind: Written(name, "--conventions")})
+        (f"{given}, convention {name}", given, {CONVENTION: Written(name, "--conventions")})
         for given in options.scenarios
         for name in names
     ]

@@ -20,10 +20,11 @@ NARROW = ("parameters.bytes", "gradients.bytes", "optimizer.bytes", "activations
 
 
 class Side(NamedTuple):
-    """One of what is compared: what it is called, and its ledger or why there is none."""
+    """One of what is compared: what it is called, its ledger or why there is none, what its way of counting says."""
 
     label: str
     ledger: Ledger | Problems
+    says: str = ""
 
 
 def blocks(sides: Sequence[Side], verbose: bool) -> Iterator[Block]:
@@ -40,6 +41,9 @@ def blocks(sides: Sequence[Side], verbose: bool) -> Iterator[Block]:
         named = [row for row in figures if row[0] in NARROW]
         turned = list(zip(letters, *(row[1:] for row in named), strict=True))
         yield Table(("", *(row[0] for row in named)), turned, frozenset(range(1, len(named) + 1)))
+    for number, side in enumerate(sides):
+        if side.says:
+            yield Lines(list(_counting(base, side, _letter(number))))
     for number, side in enumerate(others, 1):
         shown = None if verbose else SHOWN if len(others) == 1 else 1
         yield Lines(list(_story(base, side, _letter(number), shown)))
@@ -47,6 +51,23 @@ def blocks(sides: Sequence[Side], verbose: bool) -> Iterator[Block]:
 
 def _letter(number: int) -> str:
     return chr(ord("A") + number) if number < 26 else f"#{number + 1}"
+
+
+def _counting(base: Side, side: Side, letter: str) -> Iterator[str]:
+    """What a way of counting says of itself, what its total is made of, what of the first one's it leaves out."""
+    yield f"{letter}: {side.says}"
+    if not isinstance(side.ledger, Ledger):
+        return
+    parts = side.ledger.components
+    yield "  counts " + (", ".join(f"{name} {_bytes(value)}" for name, value in parts.items()) or "nothing")
+    left = [name for name in base.ledger.components if name not in parts] if isinstance(base.ledger, Ledger) else []
+    if left:
+        yield "  has no share for " + ", ".join(left)
+    yield from (f"  warns: {text}" for text in side.ledger.warnings)
+
+
+def _bytes(value: Any) -> str:
+    return f"{in_bytes(value[0])} .. {in_bytes(value[1])}" if isinstance(value, tuple) else in_bytes(value)
 
 
 def _asked(sides: Sequence[Side]) -> Iterator[tuple[str, list[str]]]:
@@ -77,9 +98,7 @@ def _value(side: Side, name: str) -> str:
     value, unit = _of(side.ledger, name)
     if isinstance(value, NotApplicable):
         return "n/a"
-    if is_bytes(unit) and isinstance(value, tuple):
-        return f"{in_bytes(value[0])} .. {in_bytes(value[1])}"
-    return show(value, unit)
+    return _bytes(value) if is_bytes(unit) and isinstance(value, tuple) else show(value, unit)
 
 
 def _of(ledger: Ledger, name: str) -> tuple[Any, str]:
@@ -151,7 +170,15 @@ def _side(side: Side) -> dict[str, Any]:
     if isinstance(side.ledger, Problems):
         return {"name": side.label, "problems": [found.to_dict() for found in side.ledger.problems]}
     values = {name: as_json(_of(side.ledger, name)[0]) for name in HEADLINES}
-    return {"name": side.label, "quantities": values, "stamp": side.ledger.stamp}
+    ledger = side.ledger
+    counted = {"says": side.says, "components": {name: as_json(value) for name, value in ledger.components.items()}}
+    return {
+        "name": side.label,
+        **(counted if side.says else {}),
+        "quantities": values,
+        "warnings": ledger.warnings,
+        "stamp": ledger.stamp,
+    }
 
 
 def _differences(base: Ledger | Problems, other: Ledger | Problems) -> dict[str, Any]:
