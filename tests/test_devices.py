@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 from textwrap import dedent
 
+import pyarrow as pa
 import pytest
 
 import vramledger
@@ -199,6 +200,17 @@ def test_a_device_at_fault_leaves_the_others(run, tmp_path):
     assert code == 2
     assert " t4 " in out
     assert "hardware.marketed" in err
+
+
+def test_rows_of_a_table_may_choose_devices_of_any_runtime():
+    names = ["t4", "tpu-v3", "mi300x", "m1-16gb"]
+    for base in (ONE, {**ONE, "runtime": "none"}):
+        table = vramledger.evaluate_table(
+            pa.table({"hardware": names}), base, select=["overhead.bytes", "capacity.bytes"]
+        )
+        assert table["problem"].null_count == len(names)
+        lows = [on(name, **{k: v for k, v in base.items() if k == "runtime"})["overhead.bytes"] for name in names]
+        assert table["overhead.bytes.low"].to_pylist() == [low[0] if isinstance(low, tuple) else low for low in lows]
 
 
 def test_the_page_on_devices_runs(run):

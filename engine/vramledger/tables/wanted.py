@@ -83,8 +83,14 @@ def check_names(given: Iterable[str], keep: Sequence[str], columns: Sequence[Wan
 
 
 def ranges(ruleset: RuleSet, base: Scenario | None = None) -> set[str]:
-    """The quantities that the rules of a scenario may leave a range: the stages', and those of what it chooses."""
-    world = World(ruleset, base.program.entries.values() if base else ())
+    """The quantities that the rules of a scenario may leave a range: the stages', and those of what it chooses.
+
+    What an entry chooses may be another in each row, so all of such a kind count.
+    """
+    named = [kind.name for kind in ruleset.kinds.values() if kind.chosen_by]
+    entries = {(kind, name): ruleset.entry(kind, name) for kind in named for name in ruleset.names(kind)}
+    entries.update({(one.kind, one.name): one for one in (base.program.entries.values() if base else ())})
+    world = World(ruleset, entries.values())
     reader = Reader(world)
     leans: dict[str, set[str]] = {}
     found = {name for name, given in base.facts.values.items() if isinstance(given.value, Range)} if base else set()
