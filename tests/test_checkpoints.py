@@ -396,6 +396,7 @@ FAULTY = {
     ),
     "metadata that are no texts": (headed({"__metadata__": {"a": 1}}), "expected a name"),
     "a GGUF file": (b"GGUF" + bytes(40), "more than 100000000"),
+    "half a sign": (headed(rb'{"\ud800": 1}'), "does not end as JSON has it"),
 }
 
 

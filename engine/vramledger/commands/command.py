@@ -30,7 +30,7 @@ class Command(NamedTuple):
 
 SET = (("--set",), {"action": "append", "default": [], "metavar": "KEY=VALUE", "help": "a fact that beats the file's"})
 SCENARIO: Arguments = (
-    (("scenario",), {"nargs": "?", "help": "a scenario file, a model's name, or a config.json"}),
+    (("scenario",), {"nargs": "?", "help": "a scenario file, a model's name, a config.json or a checkpoint"}),
     SET,
 )
 

@@ -47,7 +47,7 @@ COMMAND = Command(
     "needs optimizer.bytes llama-3-8b --adapter lora",
     (
         (("quantity",), {"help": "a quantity, a table, or table.column"}),
-        (("scenario",), {"nargs": "?", "help": "a scenario file, a model's name, or a config.json"}),
+        (("scenario",), {"nargs": "?", "help": "a scenario file, a model's name, a config.json or a checkpoint"}),
         SET,
     ),
     scenario=True,

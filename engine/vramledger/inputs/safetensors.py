@@ -116,6 +116,7 @@ def _string(text: str, at: int) -> tuple[str, int]:
         raise Broken("expected a name in its header" + _found(text, at), _byte(text, at))
     try:
         found, end = _DECODER.raw_decode(text, at)
+        found.encode()  # half a pair of signs is none
     except ValueError:
         raise Broken("a text in its header does not end as JSON has it", _byte(text, at)) from None
     return found, end

@@ -16,7 +16,7 @@ from vramledger.evaluation.values import exact
 from vramledger.problems import Place, Problem, problem
 
 LONGEST_HEADER = 100_000_000  # bytes, as the safetensors library has it
-MOST_TENSORS = 1_000_000
+MOST_TENSORS = 300_000
 MOST_DIMENSIONS = 64
 _MOST_NUMBER = 2**63
 _NUMBERS = re.compile(r"(?<![^.])[0-9]+(?![^.])")
@@ -145,7 +145,8 @@ def laid_out(tensors: Iterable[Tensor], size: int, start: int, gapless: bool) ->
 
 def short(name: str) -> str:
     """A name as a message can hold it."""
-    return name if len(name) <= 100 else f"{name[:100]} ..."
+    shown = "".join(sign if sign.isprintable() else "?" for sign in name[:100])
+    return shown if len(name) <= 100 else f"{shown} ..."
 
 
 def grouped(tensors: Iterable[Tensor], layouts: Mapping[str, Layout]) -> Iterator[dict[str, Any]]:
