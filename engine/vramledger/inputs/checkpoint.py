@@ -19,6 +19,7 @@ from vramledger.rules.load import RuleSet
 _INDEX = ".index.json"
 _OF_MANY = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\.\w+)")
 _MOST_SHARDS = 10_000
+_NUMBER, _LISTED = re.compile(r"\.[0-9]+(?![^.])"), re.compile(r"\.[^.]+\.([0-9]+|\*)(?![^.])")
 _OUTWARD = 3  # names around a tensor's own in which its module is looked for
 Read = Callable[[Path], Header | Problem]
 
@@ -187,15 +188,19 @@ def _roles(name: str, names: Mapping[str, Any]) -> Iterable[str]:
     parts = name.split(".")
     for end in range(len(parts), max(0, len(parts) - _OUTWARD - 1), -1):
         for start in range(end):
-            found = names.get(".".join(parts[start:end]))
+            found = names.get(_NUMBER.sub(".*", "." + ".".join(parts[start:end]))[1:])
             if found is not None:
-                yield from (
-                    ".".join([*parts[:start], role]) for role in (found if isinstance(found, list) else [found])
-                )
+                roles = found if isinstance(found, list) else [found]
+                yield from _around(".".join([*parts[:start], role]) for role in roles)
                 break
-        else:
-            if end < len(parts):
-                yield ".".join(parts[:end])
+        if end < len(parts):
+            yield from _around([".".join(parts[:end])])
+
+
+def _around(names: Iterable[str]) -> Iterable[str]:
+    """Names, and what they are without the lists, such as layers.3, that their modules stand in."""
+    for name in names:
+        yield from dict.fromkeys((name, _LISTED.sub("", name)))
 
 
 def _nested(fields: Mapping[str, Any]) -> dict[str, Any]:
