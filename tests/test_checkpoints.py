@@ -410,7 +410,7 @@ FAULTY = {
         headed({"a": ONE, "b": {**ONE, "data_offsets": [4, 12]}}, bytes(12)),
         "begins at byte 4 of the data, inside a",
     ),
-    "a hole": (headed({"a": ONE, "b": {**ONE, "data_offsets": [12, 20]}}, bytes(20)), "bytes from 8 are no tensor's"),
+    "a hole": (headed({"a": ONE, "b": {**ONE, "data_offsets": [12, 20]}}, bytes(20)), "byte 8 is no tensor's"),
     "cut data": (headed({"a": ONE}, bytes(7)), "ends at byte"),
     "more data": (headed({"a": ONE}, bytes(9)), "goes on to byte"),
     "a name that stands twice": (

@@ -12,7 +12,7 @@ from vramledger.evaluation.fold import fold
 from vramledger.inputs.files import read_json
 from vramledger.inputs.gguf import read_gguf
 from vramledger.inputs.safetensors import read_safetensors
-from vramledger.inputs.tensors import Header, Layout, grouped, short
+from vramledger.inputs.tensors import LONGEST_HEADER, Header, Layout, grouped, short
 from vramledger.problems import MOST, Label, Place, Problem, problem
 from vramledger.rules.load import RuleSet
 
@@ -115,7 +115,7 @@ def _parts(folder: Path, numbered: re.Match[str]) -> list[Path]:
 def _indexed(index: Path, read: Read) -> tuple[list[Header], list[Problem]]:
     """The files that an index names, each of which holds the tensors that the index says."""
     shown = index.as_posix()
-    data, _, fault = read_json(index)
+    data, _, fault = read_json(index, LONGEST_HEADER)
     if fault is not None:
         return [], [fault]
     said = data.get("weight_map")

@@ -11,7 +11,7 @@ from typing import Any
 
 from vramledger.evaluation.values import exact
 from vramledger.problems import Place, Problem, problem
-from vramledger.rules.bytes import decode_text, read_bytes
+from vramledger.rules.bytes import LARGEST_FILE, decode_text, read_bytes
 from vramledger.rules.read import DEEPEST
 
 
@@ -21,9 +21,9 @@ def find(given: str, base: Path, name: str) -> Path:
     return path / name if os.path.isdir(path) else path  # noqa: PTH112 - a path of any length and signs is asked
 
 
-def read_json(path: Path) -> tuple[dict[str, Any], bytes, Problem | None]:
+def read_json(path: Path, most: int = LARGEST_FILE) -> tuple[dict[str, Any], bytes, Problem | None]:
     """A JSON object with exact numbers, its bytes, and what is wrong with it."""
-    content, fault = read_bytes(path)
+    content, fault = read_bytes(path, most)
     if fault is not None:
         return {}, b"", fault
     data, fault = parse_json(content, str(path))

@@ -129,15 +129,13 @@ def laid_out(tensors: Iterable[Tensor], size: int, start: int, gapless: bool) ->
     """That tensors lie one after another in the file's data, which begins at `start`. Raises Broken."""
     end, before = 0, ""
     for tensor in sorted(tensors, key=lambda one: (one.begin, one.bytes)):
-        name = short(tensor.name)
-        if tensor.begin < end:
-            message = f"tensor {name} begins at byte {tensor.begin} of the data, inside {before}, which ends at {end}"
-            raise Broken(message)
-        if gapless and tensor.begin > end:
-            raise Broken(f"tensor {name} begins at byte {tensor.begin} of the data; bytes from {end} are no tensor's")
-        end, before = tensor.begin + tensor.bytes, name
+        if tensor.begin < end or (gapless and tensor.begin > end):
+            overlaps = f"inside {short(before)}, which ends at {end}"
+            what = overlaps if tensor.begin < end else f"and byte {end} is no tensor's"
+            raise Broken(f"tensor {short(tensor.name)} begins at byte {tensor.begin} of the data, {what}")
+        end, before = tensor.begin + tensor.bytes, tensor.name
         if end > size - start:
-            message = f"tensor {name} ends at byte {start + end}, and the file at {size}"
+            message = f"tensor {short(tensor.name)} ends at byte {start + end}, and the file at {size}"
             raise Broken(message, start + tensor.begin, CUT)
     if gapless and end < size - start:
         raise Broken(f"the file goes on to byte {size}, and its last tensor ends at {start + end}", start + end)

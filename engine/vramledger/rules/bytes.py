@@ -11,7 +11,7 @@ from vramledger.problems import Place, Problem, problem
 LARGEST_FILE = 8_000_000
 
 
-def read_bytes(path: str | Path) -> tuple[bytes, Problem | None]:
+def read_bytes(path: str | Path, most: int = LARGEST_FILE) -> tuple[bytes, Problem | None]:
     """A file's content, or why it cannot be read."""
     shown = str(path)
     try:
@@ -20,15 +20,15 @@ def read_bytes(path: str | Path) -> tuple[bytes, Problem | None]:
             message = f"{shown[:200]} is a device or a pipe, which may never end"
             return b"", problem("unreadable-file", message, Place(shown[:200]), "give a file")
         with open(path, "rb") as file:  # noqa: PTH123
-            content = file.read(LARGEST_FILE + 1)
+            content = file.read(most + 1)
     except IsADirectoryError:
         return b"", problem("unreadable-file", f"{shown} is a folder", Place(shown), "give a file")
     except OSError as fault:
         return b"", problem("unreadable-file", f"cannot read {shown[:200]}: {fault.strerror}", Place(shown[:200]))
     except ValueError:
         return b"", problem("unreadable-file", f"{shown!r} is not a file name", Place("<input>"))
-    if len(content) > LARGEST_FILE:
-        return b"", problem("file-too-large", f"{shown} is larger than {LARGEST_FILE} bytes", Place(shown))
+    if len(content) > most:
+        return b"", problem("file-too-large", f"{shown} is larger than {most} bytes", Place(shown))
     return content, None
 
 
