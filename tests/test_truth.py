@@ -21,7 +21,7 @@ def test_every_counted_byte(row: dict[str, Any]) -> None:
     ledger = evaluate_with(RULES, row["scenario"], base=DATA)
     found = [ledger[name] for name in row["quantities"]]
     assert all(type(value) is int for value in found)
-    assert sum(found) == row["value"]
+    assert abs(sum(found) - row["value"]) <= row.get("within", 0) * row["value"]
 
 
 def test_every_kind_of_figure_is_covered() -> None:
@@ -29,8 +29,9 @@ def test_every_kind_of_figure_is_covered() -> None:
     for row in ROWS:
         kind = row["id"].partition("/")[0]
         counts[kind] = counts.get(kind, 0) + 1
-    assert counts == {"activation": 54}
+    assert counts == {"activation": 118}
     assert len({row["id"] for row in ROWS}) == len(ROWS)
+    assert sum("within" in row for row in ROWS) == 2
     assert "PyTorch 2.13.0" in ABOUT["about"]
 
 
