@@ -29,6 +29,7 @@ class Comparison(NamedTuple):
     truth: int
     estimate: int | None
     why: str = ""
+    less: int = 0  # what the figure holds in any case
 
     @property
     def error(self) -> Fraction:
@@ -38,6 +39,13 @@ class Comparison(NamedTuple):
         if self.truth == 0:
             return Fraction(self.estimate != 0)
         return Fraction(abs(self.estimate - self.truth), self.truth)
+
+    @property
+    def error_of_rest(self) -> Fraction:
+        """The error relative to what the figure holds beside that."""
+        if self.estimate is None or self.truth <= self.less:
+            return self.error
+        return Fraction(abs(self.estimate - self.truth), self.truth - self.less)
 
 
 def compared(ruleset: RuleSet, record: dict[str, Any], base: Path, spec: str) -> Iterator[Comparison]:
@@ -50,13 +58,15 @@ def compared(ruleset: RuleSet, record: dict[str, Any], base: Path, spec: str) ->
         return
     try:
         ledger = evaluate_with(ruleset, imported(ruleset, spec, _placed(record, base)), base=base)
-        yield Comparison(record["id"], kind, truth, *_figure([ledger[name] for name in names]))
+        less, _ = _figure([ledger[name] for name in says.get("answer_less", {}).get(kind, ())])
+        yield Comparison(record["id"], kind, truth, *_figure([ledger[name] for name in names]), less or 0)
         for path, name in says.get("answer_parts", {}).get(kind, {}).items():
             part: Any = record.get("breakdown", {})
-            for step in path.split("."):
+            for step in path.split("/"):
                 part = part.get(step) if isinstance(part, dict) else None
             if isinstance(part, int):
-                yield Comparison(f"{record['id']} {path}", f"{kind} {path}", part, *_figure([ledger[name]]))
+                figure = _figure([ledger[name]])
+                yield Comparison(f"{record['id']} {path}", f"{kind} {path}", part, *figure, less or 0)
     except Problems as faults:
         yield Comparison(record["id"], kind, truth, None, str(faults.problems[0].message))
 
@@ -80,12 +90,14 @@ def _figure(values: list[Any]) -> tuple[int | None, str]:
 def summary(found: list[Comparison]) -> dict[str, Any]:
     """What a kind's comparisons come to."""
     errors = sorted(one.error for one in found)
+    rest = max(one.error_of_rest for one in found)
     return {
         "records": len(found),
         "exact": sum(one.estimate == one.truth for one in found),
         "median": float(errors[(len(errors) - 1) // 2] + errors[len(errors) // 2]) / 2,
         "p90": float(errors[-(-9 * len(errors) // 10) - 1]),
         "worst": float(errors[-1]),
+        "worst of rest": float(rest),
     }
 
 
@@ -123,11 +135,11 @@ def main() -> int:
         listed = [{"id": m.id, "truth": m.truth, "estimate": m.estimate, "why": m.why} for m in misses]
         print(json.dumps({"kinds": heads, "parts": parts, "misses": listed}))
     else:
-        print(f"{'kind':28}{'records':>8}{'exact':>8}{'median':>12}{'p90':>12}{'worst':>12}")
+        print(f"{'kind':44}{'records':>8}{'exact':>8}{'median':>12}{'p90':>12}{'worst':>12}{'of rest':>12}")
         for kind, one in (*heads.items(), *parts.items()):
             print(
-                f"{kind:28}{one['records']:>8}{one['exact']:>8}"
-                f"{one['median']:>12.2e}{one['p90']:>12.2e}{one['worst']:>12.2e}"
+                f"{kind:44}{one['records']:>8}{one['exact']:>8}"
+                f"{one['median']:>12.2e}{one['p90']:>12.2e}{one['worst']:>12.2e}{one['worst of rest']:>12.2e}"
             )
         for miss in misses:
             print(f"{miss.id}: counted {miss.truth}, ours {miss.estimate} {miss.why}")

@@ -26,17 +26,21 @@ _DEVICES = "hardware"  # the option that takes several, or all
 
 def run(ruleset: Any, options: argparse.Namespace) -> int:
     """The answer to a scenario, and whether it is as the scenario expects."""
-    from vramledger.reports import blocks
+    from vramledger.reports import blocks, timeline
     from vramledger.reports import ledger as answer
 
     named = getattr(options, f"fact {_DEVICES}", None) or ""
     if named == "all" or "," in named.partition("(")[0]:
         return _for_each_device(ruleset, options, [word.strip() for word in named.split(",") if word.strip()])
     ledger, expect = read_ledger(ruleset, options)
+    told = [*answer.blocks(ledger), *(timeline.blocks(ledger.timeline) if options.timeline else ())]
     if options.json:
-        print_json(answer.to_dict(ledger))
+        more = {"timeline": timeline.to_dict(ledger.timeline)} if options.timeline else {}
+        print_json({**answer.to_dict(ledger), **more})
+    elif options.markdown:
+        print(blocks.markdown(told))
     else:
-        blocks.write(answer.blocks(ledger), sys.stdout)
+        blocks.write(told, sys.stdout)
     failed = ledger.fits is False
     if expect is not None:
         from vramledger.inputs.checks import check_expect
@@ -80,6 +84,10 @@ COMMAND = Command(
     run,
     "What a scenario needs, by component.",
     "estimate llama-3-8b --adapter lora --hardware rtx-4090 --set batch.size=2",
-    SCENARIO,
+    (
+        *SCENARIO,
+        (("--timeline",), {"action": "store_true", "help": "also the moments of the step and what lives at each"}),
+        (("--markdown",), {"action": "store_true", "help": "print Markdown"}),
+    ),
     scenario=True,
 )

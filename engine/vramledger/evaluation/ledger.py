@@ -18,6 +18,7 @@ from vramledger.version import ENGINE
 
 if TYPE_CHECKING:
     from vramledger.evaluation.derivation import Derivation
+    from vramledger.evaluation.timeline import Timeline
 
 # The tables and quantities that make an answer, by the names that users hold.
 COMPONENTS, PHASES = "components", "phases"
@@ -138,6 +139,13 @@ class Ledger:
     def phases(self) -> dict[str, Any]:
         """The peak of each phase, in bytes."""
         return self._table(PHASES)
+
+    @property
+    def timeline(self) -> Timeline:
+        """The moments of the step, what lives at each, and what the peak would be without a component."""
+        from vramledger.evaluation.timeline import Timeline
+
+        return Timeline(self)
 
     @property
     def warnings(self) -> list[str]:

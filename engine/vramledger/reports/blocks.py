@@ -31,6 +31,23 @@ def plain(blocks: Iterable[Block]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def markdown(blocks: Iterable[Block]) -> str:
+    """The blocks as Markdown."""
+    parts = (
+        _markdown_table(block) if isinstance(block, Table) else "\n".join(f"{line}  " for line in block.lines)
+        for block in blocks
+        if (block.rows if isinstance(block, Table) else block.lines)
+    )
+    return "\n\n".join(parts)
+
+
+def _markdown_table(table: Table) -> str:
+    ruler = ["---:" if column in table.right else "---" for column in range(len(table.head))]
+    lines = [[cell.replace("|", "\\|") for cell in row] for row in (table.head, ruler, *table.rows)]
+    title = f"**{table.title}**\n\n" if table.title else ""
+    return title + "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
 def _plain_table(table: Table) -> str:
     rows = [list(table.head), *map(list, table.rows)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(table.head))]

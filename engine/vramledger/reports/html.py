@@ -7,8 +7,10 @@ from html import escape
 
 from vramledger.evaluation.derivation import Derivation, Step, head
 from vramledger.evaluation.ledger import Ledger
+from vramledger.evaluation.timeline import Timeline
 from vramledger.reports.blocks import Block, Table
 from vramledger.reports.ledger import blocks
+from vramledger.reports.timeline import blocks as timeline_blocks
 
 OPEN = 2  # levels of a derivation that are unfolded at first
 
@@ -16,6 +18,11 @@ OPEN = 2  # levels of a derivation that are unfolded at first
 def of_ledger(ledger: Ledger) -> str:
     """The answer as HTML."""
     return "\n".join(_blocks(blocks(ledger)))
+
+
+def of_timeline(timeline: Timeline) -> str:
+    """The timeline as HTML."""
+    return "\n".join(_blocks(timeline_blocks(timeline)))
 
 
 def _blocks(listed: Iterable[Block]) -> Iterator[str]:
