@@ -486,7 +486,8 @@ def test_checkpointing_never_saves_more(scenario: dict[str, Any], at: tuple[int,
     without, with_it = (ask({**given_too, "checkpointing": name}) for name in ("none", "full"))
     assert with_it["saved.bytes"] <= without["saved.bytes"]
     assert with_it["logits.bytes"] == without["logits.bytes"]
-    assert with_it["allocated.bytes"] <= without["allocated.bytes"]
+    embedded = with_it["embedded.bytes"] if "adapter" in scenario else 0  # which an adapted model's checkpoints hold
+    assert with_it["allocated.bytes"] <= without["allocated.bytes"] + embedded
 
 
 @FEW

@@ -1,4 +1,4 @@
-"""Counted peaks of training steps, whole and by phase; what must hold of any timeline; the timeline as people read it."""
+"""Counted peaks of training steps, whole and by phase; what must hold of any timeline; how people read it."""
 
 from __future__ import annotations
 
