@@ -175,12 +175,7 @@ def test_the_page_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch, capsys:
     page = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
     command, shown = page.partition("$ vramledger ")[2].split("```")[0].split("\n", 1)
     monkeypatch.chdir(ROOT)
-    main(command.removesuffix(" || true").split())
-    assert capsys.readouterr().out == shown
-
-
-def test_our_figures_are_all_compared(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["validate", str(ROOT / "measurements"), "--json"]) in (0, 1)
+    assert main(command.removesuffix(" || true").split()) in (0, 1)
     out, err = capsys.readouterr()
     assert not err
-    assert len(json.loads(out)["records"]) > 100
+    assert out == shown
