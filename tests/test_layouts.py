@@ -1,0 +1,119 @@
+"""What one device holds of parameters, gradients and states: published laws, and properties that hold for any layout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from vramledger.api import evaluate_with
+from vramledger.evaluation.values import NotApplicable
+from vramledger.rules.open import open_rules
+
+RULES = open_rules()
+MODELS = ("llama-3-8b", "qwen3-4b", "gpt2", "qwen3-30b-a3b", "pythia-1b")
+SHARDINGS = ("none", "distributed-optimizer", "zero1", "zero2", "zero3")  # each keeps no more than the one before
+STATES = ("parameters.bytes", "master.bytes", "gradients.bytes", "optimizer.bytes", "model_states.bytes")
+
+
+def states(model: Any, parallel: dict[str, Any], **more: Any) -> dict[str, Any]:
+    scenario = {"model": model, "precision": "bf16-master", "parallel": parallel, **more}
+    ledger = evaluate_with(RULES, scenario)
+    return {name: ledger[name] for name in STATES}
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("sharding", ["none", "zero3", "fsdp"])
+def test_one_device_is_the_single_device_to_the_byte(model: str, sharding: str) -> None:
+    ones = {"data": 1, "tensor": 1, "pipeline": 1, "context": 1, "expert": 1, "sharding": sharding}
+    single, laid = (evaluate_with(RULES, {"model": model, "parallel": parallel}) for parallel in ({}, ones))
+    assert {name: laid[name] for name in (*STATES, "total.bytes")} == {
+        name: single[name] for name in (*STATES, "total.bytes")
+    }
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    model=st.sampled_from(MODELS),
+    layout=st.fixed_dictionaries(
+        {
+            "data": st.sampled_from([8, 16]),
+            "tensor": st.sampled_from([1, 2, 3, 16]),
+            "pipeline": st.sampled_from([1, 2, 3, 8]),
+            "expert": st.sampled_from([1, 2, 4]),
+            "sharding": st.sampled_from([*SHARDINGS, "fsdp"]),
+        }
+    ),
+    grown=st.sampled_from(["data", "tensor", "pipeline", "expert", "sharding"]),
+)
+def test_states_never_grow_with_a_degree(model: str, layout: dict[str, Any], grown: str) -> None:
+    if grown == "sharding":
+        assume(layout[grown] in SHARDINGS[:-1])
+        more = {**layout, grown: SHARDINGS[SHARDINGS.index(layout[grown]) + 1]}
+    else:
+        more = {**layout, grown: 2 * layout[grown]}
+    before, after = states(model, layout), states(model, more)
+    slack = 1 << 20 if grown == "sharding" else 0  # shards of single tensors are padded, one flat vector is not
+    assert all(after[name] <= before[name] + slack for name in STATES), (before, after)
+
+
+def test_the_parts_of_a_tensor_come_to_the_whole() -> None:
+    """Where every dimension divides evenly, only norms and routers are on more than one device."""
+    whole = states("llama-3-8b", {})["parameters.bytes"]
+    norms = 2 * 4096 * 65
+    for tensor in (2, 4, 8):
+        part = states("llama-3-8b", {"tensor": tensor})["parameters.bytes"]
+        assert tensor * part == whole + (tensor - 1) * norms
+    layers = evaluate_with(RULES, {"model": "llama-3-8b"})["layers.count"]
+    last = states("llama-3-8b", {"pipeline": 4})["parameters.bytes"]
+    assert last == 2 * (layers // 4 + 4096 + 128256 * 4096)  # a quarter of the layers, the last norm, the head
+
+
+def test_key_value_heads_fewer_than_devices() -> None:
+    """A trainer splits their weights; an engine holds a whole head on each device."""
+    trained = evaluate_with(RULES, {"model": "llama-3-8b", "parallel": {"tensor": 16}})["parameters.bytes"]
+    served = evaluate_with(RULES, {"model": "llama-3-8b", "task": "inference", "parallel": {"tensor": 16}})
+    assert served["parameters.bytes"] - trained == 2 * 32 * 2 * 4096 * (128 - 64)  # bytes, layers, k and v, widths
+
+
+def test_a_vocabulary_is_padded_where_it_is_asked_for() -> None:
+    plain, padded = (
+        states("gpt2", {"tensor": 4, **more})["parameters.bytes"] for more in ({}, {"vocabulary_multiple": 512})
+    )
+    assert padded - plain == 2 * 768 * (50688 // 4 - -(-50257 // 4))
+
+
+def test_experts_are_split_among_data_parallel_devices() -> None:
+    whole, split = (states("qwen3-30b-a3b", {"data": 8, **more}) for more in ({}, {"expert": 8}))
+    assert whole["parameters.bytes"] - split["parameters.bytes"] == 2 * 28991029248 * 7 // 8
+
+
+@pytest.mark.parametrize(
+    ("precision", "sharding", "devices", "expected"),
+    [
+        ({"name": "bf16-master", "gradients": "fp32"}, "none", 8, 18),
+        ({"name": "bf16-master", "gradients": "fp32"}, "distributed-optimizer", 8, 6 + 12 / 8),
+        ("fp32", "none", 8, 16),
+        ("fp32", "distributed-optimizer", 8, 8 + 8 / 8),
+    ],
+)
+def test_megatrons_bytes_a_parameter(precision: Any, sharding: str, devices: int, expected: float) -> None:
+    ledger = evaluate_with(
+        RULES,
+        {
+            "model": {"parameters": 1_000_000_000},
+            "precision": precision,
+            "parallel": {"data": devices, "sharding": sharding},
+        },
+    )
+    assert ledger["model_states.bytes"] == expected * 1_000_000_000
+
+
+def test_a_layout_whose_peak_is_not_counted_has_no_total() -> None:
+    scenario = {"model": "llama-3-8b", "hardware": "h100-80gb", "parallel": {"data": 8, "sharding": "zero3"}}
+    ledger = evaluate_with(RULES, scenario)
+    assert isinstance(ledger["total.bytes"], NotApplicable)
+    assert ledger.fits is None
+    assert any("there is no total" in text for text in ledger.warnings)
