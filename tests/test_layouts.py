@@ -1,4 +1,4 @@
-"""What one device holds of parameters, gradients and states: published laws, and properties that hold for any layout."""
+"""What one device holds of parameters, gradients and states: published laws, and what must hold for any layout."""
 
 from __future__ import annotations
 
