@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,3 +119,32 @@ def test_a_layout_whose_peak_is_not_counted_has_no_total() -> None:
     assert isinstance(ledger["total.bytes"], NotApplicable)
     assert ledger.fits is None
     assert any("there is no total" in text for text in ledger.warnings)
+
+
+def test_a_deepspeed_configuration_is_read(tmp_path: Path) -> None:
+    """What it says is taken where the scenario is silent, "auto" is left alone, and what nothing counts is named."""
+    written = {
+        "train_micro_batch_size_per_gpu": "auto",
+        "gradient_accumulation_steps": 4,
+        "gradient_clipping": 1.0,
+        "bf16": {"enabled": True},
+        "optimizer": {"type": "AdamW", "params": {"lr": 1e-5}},
+        "zero_optimization": {"stage": 2, "offload_optimizer": {"device": "cpu"}, "reduce_bucket_size": 5e8},
+    }
+    (tmp_path / "ds_config.json").write_text(json.dumps(written), encoding="utf-8")
+    scenario = {"model": "llama-3-8b", "parallel": {"data": 8, "deepspeed": "ds_config.json"}, "batch": {"size": 3}}
+    ledger = evaluate_with(RULES, scenario, base=tmp_path)
+    told = ("parallel.sharding", "offload.optimizer", "precision.name", "batch.size", "batch.accumulation")
+    assert [ledger[name] for name in told] == ["zero2", "cpu", "bf16-master", 3, 4]
+    assert ledger["gradients.bytes"] == 2 * 8030261248 // 8
+    assert any("not counted: zero_optimization.reduce_bucket_size" in text for text in ledger.warnings)
+    other = evaluate_with(RULES, {**scenario, "precision": "fp32", "parallel.sharding": "zero1"}, base=tmp_path)
+    assert [other[name] for name in told[:3]] == ["zero1", "cpu", "fp32"]
+
+
+@pytest.mark.parametrize(("stage", "sharding"), [(0, "none"), (1, "zero1"), (2, "zero2"), (3, "zero3")])
+def test_stages_of_deepspeed(stage: int, sharding: str, tmp_path: Path) -> None:
+    path = tmp_path / "any.json"
+    path.write_text(json.dumps({"zero_optimization": {"stage": stage}, "fp16": {"enabled": True}}), encoding="utf-8")
+    ledger = evaluate_with(RULES, {"model": "gpt2", "parallel": {"data": 2, "deepspeed": str(path)}})
+    assert (ledger["parallel.sharding"], ledger["precision.name"]) == (sharding, "fp16-master")

@@ -14,7 +14,7 @@ from vramledger.language.syntax import Name, walk
 from vramledger.problems import Place, Problems, problem
 from vramledger.rules.load import RuleSet
 from vramledger.rules.overlay import program_of
-from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
+from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, to_data
 
 _ABSENT = NotApplicable("left out")
 
@@ -48,6 +48,25 @@ def imported(ruleset: RuleSet, name: str, record: dict[str, Any]) -> dict[str, A
         target = others["as"]
         mapped[target] = {**mapped.get(target, {}), **_rest(record, others, into, read)}
     return mapped
+
+
+def unread(ruleset: RuleSet, entry: str, record: dict[str, Any]) -> list[str]:
+    """The fields of a record, by dotted names, that no formula of the import reads and that it does not call silent."""
+    silent, scenario = (ruleset.tree("import", entry).get(key) for key in ("silent", "scenario"))
+    if not isinstance(silent, Sequence) or scenario is None:
+        return []
+    into = _text(ruleset, entry)
+    read = {name.removeprefix(f"{into}.") for scalar in _scalars(scenario) for name in _names(ruleset, scalar)}
+    known = {*read, *to_data(silent)}
+    return [path for path in _leaves(record) if not any(f"{path}.".startswith(f"{name}.") for name in known)]
+
+
+def _leaves(record: dict[str, Any], before: str = "") -> Iterator[str]:
+    for name, value in record.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}"
 
 
 def _text(ruleset: RuleSet, entry: str) -> str:

@@ -12,7 +12,7 @@ from vramledger.evaluation.brief import frozen
 from vramledger.inputs.checkpoint import read_checkpoint
 from vramledger.inputs.files import find, read_json
 from vramledger.inputs.hub import fetched, is_repository
-from vramledger.inputs.imports import imported
+from vramledger.inputs.imports import imported, unread
 from vramledger.problems import Label, Place, Problem, problem
 from vramledger.rules.build import text_of
 from vramledger.rules.load import RuleSet
@@ -36,6 +36,7 @@ class Records:
         self.problems: list[Problem] = []
         self.asked: dict[str, Node] = {}  # what named a file, as it can be said again from the working directory
         self.brought: dict[str, Any] = {}  # what files say of the scenario itself
+        self.notes: list[str] = []  # what files say that nothing reads
         self.content = hashlib.sha256()
 
     def read(self, given: Noted) -> Noted:
@@ -116,6 +117,8 @@ class Records:
         self._keep(says["into"], data, Place(path.as_posix(), 1, 1))
         if "scenario" in says:
             self.brought.update(imported(self.ruleset, entry, data))
+            left = unread(self.ruleset, entry, data)
+            self.notes += [f"of {path.name} this is not counted: {', '.join(left)}"] if left else []
         return []
 
     def _take_beside(self, entry: str, path: Path) -> None:

@@ -172,6 +172,7 @@ class _Reader:
             notes=(
                 *self.ruleset.announcements,
                 *self.notes,
+                *self.records.notes,
                 *((_NO_SWEEP,) if self.raw.tree.get("sweep") is not None else ()),
             ),
         )
