@@ -610,9 +610,9 @@ def test_a_header_of_real_size_is_read_at_once(tmp_path):
     keys = [text(b"tokenizer.ggml.tokens") + packed("IIQ", 9, 8, 400_000) + tokens]
     tensors = [tensor(b"blk.%d.w" % number, (8,), 0, 32 * number) for number in range(291)]
     path.write_bytes(ggufed(keys, tensors, bytes(32 * 291)))
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = read_gguf(path, TYPES, LAYOUTS)
-    assert time.perf_counter() - begin < 2  # a tenth of a second where nobody else is at work
+    assert time.process_time() - begin < 1  # a tenth of it is usual
     assert len(found.tensors) == 291
 
 
