@@ -335,6 +335,17 @@ def test_a_named_precision_casts_as_loading_does(tmp_path):
     assert answer("safetensors", path, precision="fp32")["parameters.bytes"] == 128 + 32 + 5
 
 
+@pytest.mark.parametrize("field", ["dtype", "torch_dtype"])
+def test_a_configuration_of_another_format_is_told(field, tmp_path):
+    folder = configured(tmp_path / "model", **{"dtype": None, field: "float16"})
+    write(folder / "model.safetensors", {name: ("float32", shape) for name, (_, shape) in llama().items()})
+    ledger = answer("safetensors", folder)
+    assert ledger["parameters.bytes"] == 4 * count(llama())
+    assert ledger["precision.compute"] == "fp16"
+    (told,) = ledger.warnings
+    assert "says float16" in told
+
+
 def test_a_checkpoint_is_trained_and_adapted_as_its_model_is(tmp_path):
     folder = configured(tmp_path / "model")
     write(folder / "model.safetensors", llama())
