@@ -36,7 +36,7 @@ def test_one_device_is_the_single_device_to_the_byte(model: str, sharding: str) 
     }
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     model=st.sampled_from(MODELS),
     layout=st.fixed_dictionaries(
