@@ -54,6 +54,17 @@ def test_readme_prints_what_stands_there(command, output, capsys, monkeypatch):
     assert without_hash(found) == without_hash(output)
 
 
+def test_the_guide_to_quantizations_prints_what_stands_there(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    section = CONTRIBUTING.partition("\n## A quantization")[2].partition("\n## ")[0]
+    assert (ROOT / "examples" / "threes.yaml").read_text(encoding="utf-8") in section
+    shown = re.findall(r"\$ vramledger ([^\n]*)\n(.*?)(?=\$ |```)", section, re.DOTALL)
+    assert [command.split()[0] for command, _ in shown] == ["test", "sweep"]
+    for command, output in shown:
+        main(shlex.split(command))
+        assert capsys.readouterr().out.strip() == output.strip()
+
+
 def test_readme_optimizer_is_the_one_that_lies_there():
     assert (ROOT / "examples" / "one-and-a-half.yaml").read_text(encoding="utf-8") in README
 
@@ -84,7 +95,7 @@ def test_the_readme_runs(words, monkeypatch):
 def test_an_optimizer_in_five_minutes(tmp_path, capsys, monkeypatch):
     """The commands of CONTRIBUTING, one after the other in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    guide = CONTRIBUTING.partition("## Other entries")[0]
+    guide = CONTRIBUTING.partition("\n## A quantization")[0]
     block = re.search(r"```yaml\n(.*?)\n   ```", guide, re.DOTALL)
     typed = commands(guide)
     assert [words[1] for words in typed] == ["new", "test", "lint", "estimate", "explain"]
