@@ -343,18 +343,6 @@ def test_published_sizes(model: str, quantization: Any, size: float) -> None:
     assert float(ledger["parameters.bytes"] - 2 * ledger["embedding.count"]) / 1e9 == pytest.approx(size, rel=0.01)
 
 
-def test_the_figure_that_vllm_logs_for_a_worker() -> None:
-    """Llama 3.1 405B in FP8 as first released, 16 key/value heads, on 8 devices; 57.752 GiB.
-
-    https://github.com/vllm-project/vllm/issues/6746; attention, the head, and the first and the last MLP are in bf16.
-    """
-    shapes = {"hidden_size": 16384, "num_hidden_layers": 126, "num_attention_heads": 128, "num_key_value_heads": 16}
-    skip = ["lm_head", "model.layers.*.self_attn", "model.layers.0.mlp", "model.layers.125.mlp"]
-    said = {"quant_method": "fbgemm_fp8", "modules_to_not_convert": skip}
-    model = {**LLAMA, **shapes, "intermediate_size": 53248, "vocab_size": 128256}
-    assert float(run(said, model)["parameters.bytes"]) / 8 / 2**30 == pytest.approx(57.752, rel=0.002)
-
-
 def test_a_bare_count_says_that_scales_need_shapes() -> None:
     ledger = evaluate_with(RULES, {"model": {"parameters": 8e9}, "task": "inference", "quantization": "gptq"})
     assert ledger["parameters.bytes"] == pytest.approx(4e9, rel=1e-6)
