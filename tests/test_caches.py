@@ -62,8 +62,8 @@ def test_a_sliding_cache_shrinks_with_the_first_token() -> None:
     assert before["kv_cache.bytes"] == before["kv_cache.prefill_bytes"] == 4 * (20 * TOKEN + 8)
     assert after["kv_cache.prefill_bytes"] == 4 * (20 * TOKEN + 8)
     assert after["kv_cache.bytes"] == 4 * (8 * TOKEN + 8)
-    parts = after["parameters.bytes"]
-    assert after.phases["decode"] == parts + after["kv_cache.bytes"]
+    parts = after["parameters.bytes"] + after["parameters.padding_bytes"]
+    assert after.phases["decode"] == parts + after["kv_cache.bytes"] + after["decode.working_bytes"]
     assert after.phases["prefill"] == parts + after["kv_cache.prefill_bytes"] + after["working.bytes"]
 
 

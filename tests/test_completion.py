@@ -115,7 +115,7 @@ def test_facts(complete):
     assert complete("vramledger estimate --set opti")[0] == "optimizer="
     assert complete("vramledger estimate --set task=") == ["training", "inference"]
     assert complete("vramledger estimate --set optimizer=adalo") == ["adalomo"]
-    assert complete("vramledger estimate --set optimizer.state_precision=fp1") == ["fp16", "fp16-mixed"]
+    assert complete("vramledger estimate --set optimizer.state_precision=fp1") == ["fp16", "fp16-master", "fp16-mixed"]
     assert complete("vramledger estimate --set checkpointing.reentrant=") == ["true", "false"]
     assert complete("vramledger estimate --set batch.size=") == []
 
@@ -240,6 +240,6 @@ def test_a_bash_completes(terminal):
     terminal.type("--optimizer adalo\t", "--optimizer adalomo ")
     terminal.type("--set optimizer.sta\t", "--set optimizer.state_precision=")
     terminal.type("fp32\t", "fp32 ")
-    terminal.type("--hardware=rtx-a\t", "--hardware=rtx-a6000 ")
+    terminal.type("--hardware=rtx-a6\t", "--hardware=rtx-a6000 ")
     terminal.type("fol\t", "folder\\ with\\ blanks/")
     terminal.type("sc\t", "scenario.yaml ")

@@ -93,15 +93,16 @@ def test_optimizer_state_is_followed_to_one_tensor() -> None:
     ledger = evaluate(ADAMW)
     derivation = ledger.derivation("optimizer.bytes")
     top = derivation.step
-    assert top.formula == "sum(s.bytes * s.copies for s in states if s.on_device)"
-    assert top.substituted == "32121044992 B"
+    assert top.formula.startswith("ceil(sum(s.bytes * s.copies * ")
+    assert top.substituted == "ceil(32121044992 B)"
     (over,) = top.steps
     assert (over.kind, over.name, over.value) == ("rows", "sum over states", 32121044992)
     assert sum(row.value for row in over.steps) == over.value
     # q_proj of 32 layers, 4096 x 4096, the first of two moments in bf16
     row = next(row for row in over.steps if row.name == "q_proj / weight / exp_avg")
-    assert (row.substituted, row.value) == ("33554432 B * 32", 4096 * 4096 * 2 * 32)
-    assert [below.name for below in row.steps] == [
+    assert row.substituted.startswith("33554432 B * 32 * ")
+    assert row.value == 4096 * 4096 * 2 * 32
+    assert [below.name for below in row.steps][:2] == [
         "q_proj / weight / exp_avg.bytes",
         "q_proj / weight / exp_avg.copies",
     ]

@@ -67,15 +67,24 @@ def givers(ev: Evaluation, tree: Expr, scope: Scope, rows: Mapping[str, Any], de
             continue
         first, _, rest = part.name.partition(".")
         if isinstance(rows.get(first), Row):
-            row: Row = rows[first]
-            cell = row.formulas.get(rest)
-            if cell is not None:
-                inner = {cell.variable: row} if cell.variable else row.variables
-                yield from givers(ev, cell.formula.tree, row.fill.scope, inner, depth + 1)
+            yield from _of_row(ev, rows[first], rest, depth)
         elif first in rows:
             yield from (Label(given.place, f"{name} is given here") for name, given in _lists(ev, rows[first]))
         else:
             yield from _of_quantity(ev, full_name(ev, part.name, scope), depth)
+
+
+def _of_row(ev: Evaluation, row: Row, name: str, depth: int) -> Iterator[Label]:
+    """Those behind a row's column, or behind what the row stands on."""
+    first, _, rest = name.partition(".")
+    below, cell = row.variables.get(first), row.formulas.get(name)
+    if cell is not None:
+        inner = {cell.variable: row} if cell.variable else row.variables
+        yield from givers(ev, cell.formula.tree, row.fill.scope, inner, depth + 1)
+    elif isinstance(below, Row):
+        yield from _of_row(ev, below, rest, depth)
+    elif below is not None:
+        yield from (Label(given.place, f"{name} is given here") for name, given in _lists(ev, below))
 
 
 def _lists(ev: Evaluation, item: Any) -> Iterator[tuple[str, Any]]:

@@ -123,7 +123,7 @@ class _Walk:
         for table in tables:
             if (table, name) in self.reader.bound:
                 below.append(self.reader.bound[table, name])
-            elif name in self.reader.columns.get(table, ()):
+            if name in self.reader.columns.get(table, ()):  # rows that bind no such variable have a column of that name
                 self.found.append(Read(f"{table}[{name}]", span))
                 declared = self.reader.world.column(table, name)
                 below.append(_row_of(declared.table if declared is not None else ""))
