@@ -34,11 +34,17 @@ def touched(ev: Evaluation, also: Iterable[str] = ()) -> Network:
 
 def _columns(ev: Evaluation) -> Iterator[str]:
     for table, rows in ev.tables.items():
-        yield from (f"{table}[{column}]" for row in rows for column in row.values)
+        yield from (f"{table}[{column}]" for row in rows for column in _known(ev, row))
     for (kind, _), entry in ev.catalogs.items():
         catalog = ev.program.ruleset.kinds[kind].catalog
         yield catalog
         yield from (f"{catalog}[{field}]" for field in entry.values)
+
+
+def _known(ev: Evaluation, row: Row) -> Iterator[str]:
+    """The columns of a row that were read; what it does not stand on, though rows beside it do, is no column."""
+    table = row.table
+    yield from (name for name in row.values if name in table.columns or f"{table.name}.{name}" in ev.program.declarations)
 
 
 def _readings(ev: Evaluation, weaver: Weaver) -> Iterator[Reading]:
@@ -48,7 +54,7 @@ def _readings(ev: Evaluation, weaver: Weaver) -> Iterator[Reading]:
         for fill in ev.program.tables[table].fills:
             yield from weaver.of_rows(table, fill)
         for row in rows:
-            for column in row.values:
+            for column in _known(ev, row):
                 yield from _of_cell(ev, weaver, row, column)
     for (kind, name), entry in ev.catalogs.items():
         made = ev.program.ruleset.kinds[kind]
