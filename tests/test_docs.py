@@ -38,6 +38,10 @@ def run(words):
     return main(arguments)
 
 
+def without_hash(text):
+    return re.sub(r"rules [0-9a-f]{12}", "rules ...", text).strip()
+
+
 def test_the_readme_shows_output():
     assert len(SHOWN) >= 2
 
@@ -48,21 +52,22 @@ def test_readme_prints_what_stands_there(command, output, capsys, monkeypatch):
     main(shlex.split(command))
     found = capsys.readouterr().out
 
-    def without_hash(text):
-        return re.sub(r"rules [0-9a-f]{12}", "rules ...", text).strip()
-
     assert without_hash(found) == without_hash(output)
 
 
-def test_the_guide_to_quantizations_prints_what_stands_there(capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("head", "example", "commands"),
+    [("A quantization", "threes", ["test", "sweep"]), ("A device", "workshop-32gb", ["estimate"])],
+)
+def test_the_guide_prints_what_stands_there(head, example, commands, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
-    section = CONTRIBUTING.partition("\n## A quantization")[2].partition("\n## ")[0]
-    assert (ROOT / "examples" / "threes.yaml").read_text(encoding="utf-8") in section
+    section = CONTRIBUTING.partition(f"\n## {head}")[2].partition("\n## ")[0]
+    assert (ROOT / "examples" / f"{example}.yaml").read_text(encoding="utf-8") in section
     shown = re.findall(r"\$ vramledger ([^\n]*)\n(.*?)(?=\$ |```)", section, re.DOTALL)
-    assert [command.split()[0] for command, _ in shown] == ["test", "sweep"]
+    assert [command.split()[0] for command, _ in shown] == commands
     for command, output in shown:
         main(shlex.split(command))
-        assert capsys.readouterr().out.strip() == output.strip()
+        assert without_hash(capsys.readouterr().out) == without_hash(output)
 
 
 def test_readme_optimizer_is_the_one_that_lies_there():
