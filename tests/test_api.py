@@ -26,7 +26,7 @@ from vramledger.rules.open import open_rules
 RULES = open_rules()
 FEW = settings(
     deadline=None,
-    max_examples=40,
+    max_examples=25,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.generate, Phase.shrink],

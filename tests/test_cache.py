@@ -44,7 +44,7 @@ def test_a_change_of_one_letter_is_seen(place, specs):
     assert len(list(place.glob("*.json"))) == 3
 
 
-@pytest.mark.parametrize("odd", ["", "{", "[]", "null", '{"files": 3}', "\x00", "{}"])
+@pytest.mark.parametrize("odd", ["", "[]", '{"files": 3}', "\x00"])
 def test_an_odd_memory_counts_as_absent(place, specs, odd):
     open_rules([specs])
     files = list(place.glob("*.json"))

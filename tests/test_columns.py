@@ -130,7 +130,7 @@ def expressions(draw: st.DrawFn, graph: Graph, depth: int) -> Any:
     return make(left, right)
 
 
-@settings(DEEP, max_examples=300)
+@settings(DEEP, max_examples=150)
 @given(st.data())
 def test_a_kernel_gives_what_scalar_code_gives(data: st.DataObject) -> None:
     graph = Graph()

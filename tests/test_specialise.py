@@ -205,7 +205,7 @@ def agree(plan: Plan, found: Scenario) -> dict[str, Any]:
 # --- properties -------------------------------------------------------------------------------------------
 
 
-@settings(DEEP, max_examples=90)
+@settings(DEEP, max_examples=50)
 @given(st.data())
 def test_a_plan_gives_what_the_interpreter_gives(data: st.DataObject) -> None:
     shape = data.draw(shapes())
