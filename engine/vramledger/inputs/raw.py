@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -100,7 +101,13 @@ def _scalar(text: str, style: str) -> Scalar:
 
 def _number(value: Any) -> str:
     if isinstance(value, Fraction) and value.denominator != 1:
-        return f"{value.numerator} / {value.denominator}"
+        return _decimal(value) or f"{value.numerator} / {value.denominator}"
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         return "1e999"  # beyond all memory, and refused as such
     return repr(value) if isinstance(value, float) else str(int(value))
+
+
+def _decimal(value: Fraction) -> str:
+    """A fraction as a decimal of a few digits; nothing where it is none."""
+    text = f"{Decimal(value.numerator) / value.denominator:f}"
+    return text if Fraction(text) == value else ""
