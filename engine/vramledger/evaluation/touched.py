@@ -44,7 +44,9 @@ def _columns(ev: Evaluation) -> Iterator[str]:
 def _known(ev: Evaluation, row: Row) -> Iterator[str]:
     """The columns of a row that were read; what it does not stand on, though rows beside it do, is no column."""
     table = row.table
-    yield from (name for name in row.values if name in table.columns or f"{table.name}.{name}" in ev.program.declarations)
+    yield from (
+        name for name in row.values if name in table.columns or f"{table.name}.{name}" in ev.program.declarations
+    )
 
 
 def _readings(ev: Evaluation, weaver: Weaver) -> Iterator[Reading]:
