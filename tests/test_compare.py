@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from lasting import lasting
 from vramledger import Problems
 from vramledger.api import evaluate_with
 from vramledger.evaluation.ledger import HEADLINES
@@ -91,7 +92,7 @@ def test_what_parts_differs_and_what_differs_parts():
 
 def test_the_command(run, snapshot):
     code, out, err = run("compare", "llama-3-8b", "qwen2.5-7b", "--set", "batch.size=2")
-    assert (code, out, err) == (0, snapshot, "")
+    assert (code, lasting(out), err) == (0, snapshot, "")
 
 
 def test_conventions_of_one_scenario(run):

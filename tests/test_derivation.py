@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from lasting import lasting
 from vramledger import Ledger, NotApplicable, Problems, evaluate
 from vramledger.evaluation.derivation import Derivation, Step
 from vramledger.evaluation.evaluate import Evaluation
@@ -412,4 +413,4 @@ def test_asking_twice_or_in_another_order_changes_nothing() -> None:
 def test_a_full_derivation_as_text(snapshot: Any, name: str) -> None:
     fused = {"name": "experts", "shape": [2, 256, 1024]}
     tensors = {**TENSORS, "model": {"tensors": [fused, {"name": "b", "shape": [1000]}]}}
-    assert str(evaluate(tensors).derivation(name)) == snapshot
+    assert lasting(str(evaluate(tensors).derivation(name))) == snapshot

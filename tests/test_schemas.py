@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -42,17 +43,25 @@ def test_written_schema_is_up_to_date(name):
     jsonschema.Draft202012Validator.check_schema(written)
 
 
+@cache
+def written(schema):
+    """A schema as it lies beside the specs; reading and checking it takes longer than a spec does."""
+    found = json.loads(schema.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(found)
+    return jsonschema.Draft202012Validator(found)
+
+
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_each_spec_names_its_schema_and_keeps_it(path):
     modeline = path.read_text(encoding="utf-8").partition("\n")[0]
     schema = (path.parent / modeline.removeprefix(MODELINE)).resolve()
     assert schema.parent == SCHEMAS, modeline
-    found = json.loads(schema.read_text(encoding="utf-8"))
+    found = written(schema)
     # a file with documents of several kinds names the schema of its first
-    mine = [data for data in documents(path) if found["title"] in ("scenario", next(iter(data)))]
+    mine = [data for data in documents(path) if found.schema["title"] in ("scenario", next(iter(data)))]
     assert mine
     for data in mine:
-        jsonschema.validate(data, found)
+        found.validate(data)
 
 
 @pytest.mark.parametrize("convention", ["standard", "estimate-article"])

@@ -6,18 +6,20 @@ import json
 
 import pytest
 
+from lasting import lasting
 from vramledger import cli
 from vramledger.problems import Problems
 from vramledger.reports.blocks import plain
-from vramledger.reports.describe import describe
+from vramledger.reports.describe import Book, describe
 from vramledger.reports.show import blocks
 from vramledger.rules.open import open_rules
 
 RULES = open_rules()
+BOOK = Book(RULES)
 
 
 def described(name):
-    return {one["what"]: one for one in describe(RULES, name)}
+    return {one["what"]: one for one in describe(BOOK, name)}
 
 
 def test_a_quantity_with_what_beats_what_and_who_uses_it():
@@ -75,14 +77,14 @@ def test_what_has_a_name_can_be_shown():
         listed = sorted(many)
         names |= {*listed[::8], *listed[-1:]}
     for name in sorted(names):
-        found = describe(RULES, name)
+        found = describe(BOOK, name)
         json.dumps(found)
         assert name in plain(blocks(found)), name
 
 
 @pytest.mark.parametrize("name", ["optimizer.bytes", "adamw", "states", "optimizer", "precision.name", "nf4-double"])
 def test_for_people(name, snapshot):
-    assert plain(blocks(describe(RULES, name))) == snapshot
+    assert lasting(plain(blocks(describe(BOOK, name)))) == snapshot
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,7 @@ def test_for_people(name, snapshot):
 )
 def test_a_name_of_nothing(name, hint):
     with pytest.raises(Problems) as caught:
-        describe(RULES, name)
+        describe(BOOK, name)
     (found,) = caught.value.problems
     assert (found.code, hint in found.hints[0]) == ("unknown-name", True)
 

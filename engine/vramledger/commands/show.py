@@ -16,9 +16,9 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
 
     if options.scenario is not None:
         return _rows(ruleset, options)
-    from vramledger.reports.describe import describe
+    from vramledger.reports.describe import Book, describe
 
-    found = describe(ruleset, options.name)
+    found = describe(Book(ruleset), options.name)
     if options.json:
         print_json({"name": options.name, "found": found})
     else:

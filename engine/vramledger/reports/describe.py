@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, get_args
 
 from vramledger.codes import Code
@@ -18,15 +19,53 @@ from vramledger.rules.world import World
 Described = dict[str, Any]
 
 
-def describe(ruleset: RuleSet, name: str) -> list[Described]:
+class Book:
+    """What all descriptions look things up in: the rules with those of every entry, who reads what, the examples."""
+
+    def __init__(self, ruleset: RuleSet) -> None:
+        self.ruleset = ruleset
+
+    @cached_property
+    def world(self) -> World:
+        kinds = self.ruleset.kinds
+        return World(
+            self.ruleset, [self.ruleset.entry(kind, one) for kind in kinds for one in self.ruleset.names(kind)]
+        )
+
+    @cached_property
+    def readers(self) -> dict[str, set[str]]:
+        """By node, whose formulas name it: rules, rows, defaults."""
+        found: dict[str, set[str]] = {}
+        for (needed, _), links in network(self.ruleset).edges.items():
+            found.setdefault(needed, set()).update(_user(link) for link in links if link.why != OF_TABLE)
+        return found
+
+    def users(self, name: str) -> list[str]:
+        """Whose formulas name a quantity, a table or a column."""
+        table, _, column = name.rpartition(".")
+        return sorted(self.readers.get(name, set()) | self.readers.get(f"{table}[{column}]", set()))
+
+    @cached_property
+    def examples(self) -> list[tuple[str, set[str], set[str]]]:
+        """Each example's place, the texts that are given in it, and the quantities that it expects."""
+        return [
+            (
+                str(example.place),
+                {word for _, value in example.given.items for word in _words(value)},
+                {key.text for key, _ in example.expect.items},
+            )
+            for example in self.ruleset.examples()
+        ]
+
+
+def describe(book: Book, name: str) -> list[Described]:
     """Everything that has a name. Raises Problems where nothing has."""
-    entries = [ruleset.entry(kind, one) for kind in ruleset.kinds for one in ruleset.names(kind)]
-    world = World(ruleset, entries)
+    ruleset, world = book.ruleset, book.world
     found: list[Described] = []
     if name in world.declarations and name not in world.columns:
-        found.append(_quantity(world, name))
+        found.append(_quantity(book, name))
     if any(table.name == name for table in world.tables):
-        found.append(_table(world, name))
+        found.append(_table(book, name))
     if name in ruleset.stages:
         found.append(_stage(world, name))
     if name in ruleset.kinds:
@@ -34,7 +73,7 @@ def describe(ruleset: RuleSet, name: str) -> list[Described]:
     for kind in ruleset.kinds:
         entry = ruleset.resolve(kind, name)
         if entry is not None:
-            found.append(_entry(world, kind, entry))
+            found.append(_entry(book, kind, entry))
     if name in get_args(Code):
         found.append({"what": "problem", "name": name, "page": _page(name)})
     if not found:
@@ -52,14 +91,15 @@ def _page(code: str) -> str:
     return (folder("docs") / "problems" / f"{code}.md").read_text(encoding="utf-8").rstrip()
 
 
-def _quantity(world: World, name: str) -> Described:
+def _quantity(book: Book, name: str) -> Described:
+    world = book.world
     rules = sorted((rule for rule in world.rules if rule.name == name), key=lambda rule: -rule.layer)
     return {
         "what": "quantity",
         **_declared(world.declarations[name]),
         "rules": [_rule(rule, rules) for rule in rules],
-        "used by": _users_of(world.ruleset, name),
-        "examples": [place for place, _, expected in _examples(world.ruleset) if name in expected],
+        "used by": book.users(name),
+        "examples": [place for place, _, expected in book.examples if name in expected],
     }
 
 
@@ -91,7 +131,8 @@ def _text(formula: Formula | None) -> str:
     return " ".join(formula.text.split()) if formula is not None else ""
 
 
-def _table(world: World, name: str) -> Described:
+def _table(book: Book, name: str) -> Described:
+    world = book.world
     tables = [table for table in world.tables if table.name == name]
     columns = {column: declared for table in tables for column, declared in table.columns.items()}
     computed = [rule for rule in world.rules if rule.per is not None and rule.per[1] == name]
@@ -103,7 +144,7 @@ def _table(world: World, name: str) -> Described:
         "columns": [_declared(declared) for declared in columns.values()],
         "computed": [_rule(rule, computed) for rule in computed],
         "rows": [_row(fill) for table, fill in world.fills if table == name],
-        "used by": _users_of(world.ruleset, name),
+        "used by": book.users(name),
     }
 
 
@@ -139,7 +180,8 @@ def _kind(ruleset: RuleSet, name: str) -> Described:
     }
 
 
-def _entry(world: World, kind: str, name: str) -> Described:
+def _entry(book: Book, kind: str, name: str) -> Described:
+    world = book.world
     entry = world.ruleset.entry(kind, name)
     own = [*entry.rules]
     return {
@@ -155,7 +197,7 @@ def _entry(world: World, kind: str, name: str) -> Described:
         "rows": [{"table": table, **_row(fill)} for table, fill in entry.fills],
         "rules": [_rule(rule, [other for other in world.rules if other.name == rule.name]) for rule in own],
         "used by": sorted(set(_users(world, kind, name))),
-        "examples": [place for place, given, _ in _examples(world.ruleset) if name in given],
+        "examples": [place for place, given, _ in book.examples if name in given],
     }
 
 
@@ -173,27 +215,12 @@ def _users(world: World, kind: str, name: str) -> Iterator[str]:
             yield f"{rule.name} of {rule.origin}"
 
 
-def _examples(ruleset: RuleSet) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Each example's place, the texts that are given in it, and the quantities that it expects."""
-    for example in ruleset.examples():
-        given = [word for _, value in example.given.items for word in _words(value)]
-        yield str(example.place), given, [key.text for key, _ in example.expect.items]
-
-
 def _words(node: Any) -> Iterator[str]:
     if hasattr(node, "text"):
         yield node.text
         return
     for item in node.items:
         yield from _words(item[1] if isinstance(item, tuple) and len(item) == 2 and hasattr(item[0], "marks") else item)
-
-
-def _users_of(ruleset: RuleSet, name: str) -> list[str]:
-    """Whose formulas name a quantity, a table or a column: rules, rows, defaults."""
-    table, _, column = name.rpartition(".")
-    nodes = (name, f"{table}[{column}]")
-    links = (link for (needed, _), found in network(ruleset).edges.items() if needed in nodes for link in found)
-    return sorted({_user(link) for link in links if link.why != OF_TABLE})
 
 
 def _user(link: Link) -> str:
