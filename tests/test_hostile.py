@@ -461,6 +461,7 @@ ENDLESS = [
     ("lint", "FILE"),
     ("list", "--specs", "FOLDER"),
     ("batch", "FILE"),
+    ("batch", "folder/pipe.csv"),
     ("test", "FILE"),
     ("fmt", "FILE"),
     ("verify", "FILE"),
@@ -473,6 +474,7 @@ def test_devices_and_pipes(command, ordinary, tmp_path):
     """A device gives bytes for ever, and a pipe that nobody writes to lets one wait for ever; neither is read."""
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "folder" / "pipe.yaml")
+    os.mkfifo(tmp_path / "folder" / "pipe.csv")
     for path in ("folder/pipe.yaml", "/dev/zero"):
         words = [word.replace("FILE", path).replace("FOLDER", "folder") for word in command]
         cost = measured(tmp_path, *words)

@@ -39,10 +39,10 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
 
 def _of_tables(ruleset: Any, options: argparse.Namespace, paths: list[Path]) -> Any:
     from vramledger.inputs.raw import read_raw
-    from vramledger.tables.joined import SOURCES, Joined
+    from vramledger.tables.joined import Joined, source_at
     from vramledger.tables.work import Asked, TableWork
 
-    sources = [SOURCES[path.suffix.lower()](path, options.part_rows) for path in paths]
+    sources = [source_at(path, options.part_rows) for path in paths]
     source = sources[0] if len(sources) == 1 else Joined(sources)
     keep = tuple(name.strip() for given in options.keep for name in given.split(",") if name.strip())
     asked = Asked(tuple(options.specs), overrides(options), selected(options), options.where, keep=keep)

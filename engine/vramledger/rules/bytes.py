@@ -15,10 +15,9 @@ def read_bytes(path: str | Path, most: int = LARGEST_FILE) -> tuple[bytes, Probl
     """A file's content, or why it cannot be read."""
     shown = str(path)
     try:
-        mode = os.stat(path).st_mode  # noqa: PTH116 - a path object for each of the specs costs more than its file
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            message = f"{shown[:200]} is a device or a pipe, which may never end"
-            return b"", problem("unreadable-file", message, Place(shown[:200]), "give a file")
+        fault = endless(path)
+        if fault is not None:
+            return b"", fault
         with open(path, "rb") as file:  # noqa: PTH123
             content = file.read(most + 1)
     except IsADirectoryError:
@@ -30,6 +29,16 @@ def read_bytes(path: str | Path, most: int = LARGEST_FILE) -> tuple[bytes, Probl
     if len(content) > most:
         return b"", problem("file-too-large", f"{shown} is larger than {most} bytes", Place(shown))
     return content, None
+
+
+def endless(path: str | Path) -> Problem | None:
+    """Why a path is not to be read to its end: devices and pipes may have none. Raises OSError where nothing is there."""
+    mode = os.stat(path).st_mode  # noqa: PTH116 - a path object for each of the specs costs more than its file
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return None
+    shown = str(path)[:200]
+    message = f"{shown} is a device or a pipe, which may never end"
+    return problem("unreadable-file", message, Place(shown), "give a file")
 
 
 def decode_text(content: bytes, path: str) -> tuple[str, Problem | None]:

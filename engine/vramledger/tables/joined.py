@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
-from typing import Any
+from pathlib import Path
 
 import pyarrow as pa
 
-from vramledger.tables.sources import ParquetSource, Part, Source, Span, hash_of, text_of
+from vramledger.problems import Problems
+from vramledger.rules.bytes import endless
+from vramledger.tables.sources import ParquetSource, Part, Source, Span, hash_of, text_of, unreadable
 from vramledger.tables.texts import CsvSource, JsonSource
 
-SOURCES: dict[str, Any] = {
+SOURCES: dict[str, Callable[[Path, int], Source]] = {
     ".parquet": ParquetSource,
     ".csv": CsvSource,
     ".jsonl": JsonSource,
     ".ndjson": JsonSource,
 }
+
+
+def source_at(path: Path, rows: int) -> Source:
+    """The rows of a file, `rows` at a time. Raises Problems with a file that cannot be read."""
+    try:
+        fault = endless(path)
+    except OSError as missing:
+        fault = unreadable(path, missing)
+    if fault is not None:
+        raise Problems([fault])
+    return SOURCES[path.suffix.lower()](path, rows)
 
 
 class Joined:

@@ -18,6 +18,7 @@ from vramledger.inputs.many import AT_FAULT, CHECK_FAILED, NOT_FITTING, Answer, 
 from vramledger.inputs.raw import Raw
 from vramledger.inputs.scenario import Scenario
 from vramledger.problems import render
+from vramledger.rules.bytes import read_bytes
 from vramledger.rules.load import RuleSet
 from vramledger.rules.open import open_rules
 from vramledger.tables.evaluate import Evaluator, told_of
@@ -158,7 +159,5 @@ def _told(table: pa.Table, start: int) -> tuple[dict[str, Any], ...]:
 
 
 def _content(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""
+    content, fault = read_bytes(path)
+    return hashlib.sha256(content).hexdigest() if fault is None else fault.message
