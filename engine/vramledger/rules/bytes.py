@@ -32,7 +32,7 @@ def read_bytes(path: str | Path, most: int = LARGEST_FILE) -> tuple[bytes, Probl
 
 
 def endless(path: str | Path) -> Problem | None:
-    """Why a path is not to be read to its end: devices and pipes may have none. Raises OSError where nothing is there."""
+    """Why a path is not to be read to its end: devices and pipes may have none. Raises OSError for nothing."""
     mode = os.stat(path).st_mode  # noqa: PTH116 - a path object for each of the specs costs more than its file
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return None
