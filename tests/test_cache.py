@@ -1,18 +1,34 @@
 """What was checked is remembered by content; whatever is odd about the memory counts as absent."""
 
 import json
+import shutil
 
 import pytest
 
 from vramledger.rules import cache
+from vramledger.rules import open as opening
+from vramledger.rules.load import gather
 from vramledger.rules.open import open_rules
 
 OPTIMIZER = "optimizer: ours\nsays: One.\nstates:\n  m: {}\nassumed: true\nreason: A test.\n"
 
 
+@pytest.fixture(scope="module")
+def bundled(tmp_path_factory):
+    """A place where what is bundled is remembered."""
+    folder = tmp_path_factory.mktemp("bundled")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(cache.VARIABLE, str(folder))
+        opening._bases.clear()
+        open_rules()
+    return folder
+
+
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def place(tmp_path, bundled, monkeypatch):
+    shutil.copytree(bundled, tmp_path / "cache")
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    opening._bases.clear()
     return tmp_path / "cache"
 
 
@@ -50,6 +66,7 @@ def test_an_odd_memory_counts_as_absent(place, specs, odd):
     files = list(place.glob("*.json"))
     for file in files:
         file.write_text(odd, encoding="utf-8")
+    opening._bases.clear()
     assert states(open_rules([specs])) == ["m"]
     assert all(json.loads(file.read_text(encoding="utf-8"))["files"] for file in files)
 
@@ -71,8 +88,8 @@ def test_a_place_that_cannot_be_written_is_no_fault(tmp_path, specs, monkeypatch
 
 def test_what_a_users_files_join_is_as_if_it_were_read_with_them(place, specs, monkeypatch):
     joined = open_rules([specs])
-    monkeypatch.setenv(cache.VARIABLE, "off")
-    alone = open_rules([specs])
+    _, alone, problems = opening.load([file._replace(user=False) for file in gather([specs])[0]], "alone")
+    assert not problems
     for kind in alone.kinds:
         assert joined.names(kind) == alone.names(kind)
         assert joined.aliases(kind) == alone.aliases(kind)

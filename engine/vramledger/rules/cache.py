@@ -5,31 +5,26 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from functools import cache as cached
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from vramledger import version
 from vramledger.problems import Place
 from vramledger.rules.formulas import FormulaReader, encode
 from vramledger.rules.load import Document, File, RuleSet
+from vramledger.rules.outline import decode as decode_outline
+from vramledger.rules.outline import encode as encode_outline
 from vramledger.rules.tree import Mapping, decode
 from vramledger.rules.tree import encode as encode_tree
 
 VARIABLE = "VRAMLEDGER_CACHE"  # a folder, or `off`
 _ODD = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
 MOST_KEPT = 32
-_MOST_READ = 2  # the bundled specs, and those with a user's
 
 
-class Checked(NamedTuple):
-    """Specs that were found sound: their documents, their formulas as they are kept, and those decoded so far."""
-
-    documents: list[Document]
-    formulas: dict[str, str]
-    decoded: dict[str, Any]
-
-
-def _folder() -> Path | None:
+def place() -> Path | None:
+    """The folder where rule sets are remembered; none where nothing is."""
     given = os.environ.get(VARIABLE)
     if given == "off":
         return None
@@ -40,66 +35,41 @@ def _folder() -> Path | None:
 
 
 def _file(key: str) -> Path | None:
-    base = _folder()
+    base = place()
     return None if base is None else base / f"{version.ENGINE}-{version.FORMAT}-{key}.json"
 
 
-def recall(key: str, files: list[File]) -> RuleSet | None:
-    """The rule set of these very files, if it was checked before; anything odd about the cache counts as absent."""
+def recall(key: str, files: list[File], base: RuleSet | None = None) -> RuleSet | None:
+    """The rule set of these very files, joined to another's where there is one, if it was checked before.
+
+    Anything odd about the cache counts as absent.
+    """
     try:
-        parts = _read(key, files)
-        if parts is None:
+        path = _file(key)
+        if path is None:
             return None
-        reader = FormulaReader(parts.formulas, parts.decoded)
-        ruleset = RuleSet(key, reader)
-        ruleset.add(parts.documents)
+        data = json.loads(path.read_bytes())
+        if data["files"] != [[file.path, file.user] for file in files]:
+            return None
+        reader = FormulaReader(data["formulas"], base.reader if base is not None else None)
+        documents = [_document(*row) for row in data["documents"]]
+        if base is not None:
+            ruleset = base.joined(key, reader, documents)
+            os.utime(path.with_name(path.name.replace(key, base.digest)))  # it is of use, and kept
+        else:
+            ruleset = RuleSet(key, reader)
+            ruleset.add(documents)
+            ruleset.outline = cached(lambda: decode_outline(json.loads(data["outline"])))
     except _ODD:
         return None
     return None if ruleset.problems or reader.problems else ruleset
 
 
-def parts(key: str, files: list[File]) -> Checked | None:
-    """The documents and the parsed formulas of files that were checked before, to be joined by others."""
-    path = _file(key)
-    try:
-        found = _read(key, files)
-        if path is not None and found is not None:
-            os.utime(path)  # it is of use, and kept
-    except _ODD:
-        return None
-    return found
-
-
-_last: dict[
-    tuple[Path, int, int], tuple[Any, Checked]
-] = {}  # by file, which one it is and its size: what was read of it
-
-
-def _read(key: str, files: list[File]) -> Checked | None:
-    path = _file(key)
-    if path is None:
-        return None
-    stat = path.stat()
-    same = (path, stat.st_ino, stat.st_size)
-    if same not in _last:
-        data = json.loads(path.read_bytes())
-        documents = [_document(*row) for row in data["documents"]]
-        while len(_last) >= _MOST_READ:
-            del _last[next(iter(_last))]
-        _last[same] = data["files"], Checked(documents, dict(data["formulas"]), {})
-    listed, checked = _last[same]
-    return checked if listed == [[file.path, file.user] for file in files] else None
-
-
-def checked(ruleset: RuleSet, documents: list[Document]) -> Checked:
-    """A rule set that was just read and found sound, as its parts."""
-    reader = ruleset.reader
-    written = {text: _text(encode(tree)) for text, tree in reader.read.items()}
-    return Checked(documents, {**reader.known, **written}, {**reader.decoded, **reader.read})
-
-
 def remember(key: str, ruleset: RuleSet, files: list[File], documents: list[Document]) -> None:
-    """Keeps a checked rule set. A cache that cannot be written is no fault of anyone's."""
+    """Keeps a checked rule set: the documents of these files, what was read in them, and its outline.
+
+    A cache that cannot be written is no fault of anyone's.
+    """
     path = _file(key)
     if path is None:
         return
@@ -119,7 +89,11 @@ def remember(key: str, ruleset: RuleSet, files: list[File], documents: list[Docu
     data = {
         "files": [[file.path, file.user] for file in files],
         "documents": rows,
-        "formulas": checked(ruleset, documents).formulas,
+        "formulas": {
+            **ruleset.reader.known,
+            **{text: _text(encode(tree)) for text, tree in ruleset.reader.read.items()},
+        },
+        "outline": _text(encode_outline(ruleset.outline())) if ruleset.outline is not None else "",
     }
     import tempfile
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterable, Iterator
 
 from vramledger.language.syntax import Aggregate
 from vramledger.language.units import ANY, BOOLEAN, Fault, Type, check
 from vramledger.problems import Label, Problem, nearest, problem, some
 from vramledger.rules.formulas import BROKEN
-from vramledger.rules.graph import cycles
+from vramledger.rules.graph import cycles, may_close
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import (
     CONVENTION,
     ENTRY,
     STANDARD,
     USER,
+    Entry,
     Fill,
     Formula,
     Kind,
@@ -23,6 +24,8 @@ from vramledger.rules.model import (
     Scope,
     Table,
 )
+from vramledger.rules.outline import NOTHING, Outline
+from vramledger.rules.outlined import apart
 from vramledger.rules.reads import Reader
 from vramledger.rules.world import Names, World
 
@@ -30,24 +33,21 @@ from vramledger.rules.world import Names, World
 _OF_ABSENCE = ("unknown-name", "unknown-column", "unknown-table", "unknown-entry", "unknown-kind", "override-nothing")
 
 
-def check_rules(ruleset: RuleSet, whole: bool = True, sound: Container[str] = ()) -> list[Problem]:
+def check_rules(ruleset: RuleSet, whole: bool = True, outline: Outline | None = None) -> list[Problem]:
     """What is wrong with a rule set; where it is not `whole`, only what no missing file can explain.
 
-    Of the files in `sound` it is known that nothing is, and that no other file can change what they say.
+    Where it began with rules that were checked before, their `outline` spares looking at them again.
     """
-    found = _faults(ruleset, sound)
+    found = _faults(ruleset, outline if outline is not None and apart(ruleset, outline) else None)
     return some(one for one in found if whole or one.code not in _OF_ABSENCE or "did you mean" in str(one.hints))
 
 
-def _faults(ruleset: RuleSet, sound: Container[str]) -> Iterator[Problem]:
-    entries = [
-        ruleset.entry(kind, name)
-        for kind in ruleset.kinds
-        for name in ruleset.names(kind)
-        if ruleset.place(kind, name).path not in sound or _declares(ruleset, kind, name)
-    ]
+def _faults(ruleset: RuleSet, outline: Outline | None) -> Iterator[Problem]:
+    sound = _paths(ruleset.base) if ruleset.base is not None and outline is not None else set()
+    everything = [(kind, name) for kind in ruleset.kinds for name in ruleset.names(kind)]
+    entries = [ruleset.entry(*key) for key in everything if ruleset.place(*key).path not in sound]
     yield from (*ruleset.problems, *ruleset.reader.problems)
-    world = World(ruleset, entries)
+    world = World(ruleset, entries, outline or NOTHING)
     for rule in (rule for rule in world.rules if rule.place.path not in sound):
         yield from _check_rule(world, rule)
     for table in (table for table in world.tables if table.place.path not in sound):
@@ -64,15 +64,17 @@ def _faults(ruleset: RuleSet, sound: Container[str]) -> Iterator[Problem]:
         also = (Label(first.place, f"{first.type} here"),)
         message = f"{declared.name} is {declared.type} here"
         yield problem("unit-clash", message, declared.place, also=also)
-    yield from _check_kinds(ruleset)
+    yield from _check_kinds(ruleset, entries)
     yield from _conflicts(world)
-    yield from cycles(ruleset, Reader(world), [entry for entry in entries if entry.place.path not in sound])
+    reader = Reader(world)
+    if ruleset.base is None or outline is None:
+        yield from cycles(ruleset, reader, entries)
+    elif may_close(ruleset, reader, entries, ruleset.base, outline.leaning):
+        yield from cycles(ruleset, reader, [ruleset.entry(*key) for key in everything])
 
 
-def _declares(ruleset: RuleSet, kind: str, name: str) -> bool:
-    """Whether an entry brings names that formulas elsewhere may use."""
-    blocks = (block.name for block in ruleset.kinds[kind].blocks.values() if block.fields)
-    return not {"facts", "rules", "tables", *blocks}.isdisjoint(ruleset.keys(kind, name))
+def _paths(ruleset: RuleSet) -> set[str]:
+    return {document.path for document in ruleset.documents()}
 
 
 def _check_rule(world: World, rule: Rule) -> Iterator[Problem]:
@@ -93,14 +95,14 @@ def _check_rule(world: World, rule: Rule) -> Iterator[Problem]:
             yield from _expect(world, case.when, rule.scope, rows, BOOLEAN)
         yield from _expect(world, case.formula, rule.scope, rows, declared.type)
     if rule.overrides and not _beats_something(world, rule):
-        names = [other.name for other in world.rules if other is not rule]
+        names = [*(other.name for other in world.rules if other is not rule), *sorted(world.outline.given)]
         message = f"nothing else gives {rule.name}, so there is nothing to override"
         yield problem("override-nothing", message, rule.place, nearest(rule.name, names))
 
 
 def _beats_something(world: World, rule: Rule) -> bool:
     declared = world.declarations[rule.name]
-    if declared.default is not None or len(world.rules_of[rule.name]) > 1:
+    if declared.default is not None or len(world.rules_of[rule.name]) > 1 or rule.name in world.outline.given:
         return True
     kinds = world.ruleset.kinds.values()
     return any(declared is kind.fields.get(rule.name.removeprefix(f"{kind.namespace}.")) for kind in kinds)
@@ -135,14 +137,14 @@ def _check_fill(world: World, table: str, fill: Fill) -> Iterator[Problem]:
             rows = {tree.variable: columns.get(tree.variable, ANY)}
     if fill.when is not None:
         yield from _expect(world, fill.when, fill.scope, rows, BOOLEAN)
-    declared = world.given.get(table, {})
+    declared = world.cells.get(table, {})
     for name, formula in fill.cells.items():
         if name not in declared:
             hint = nearest(name, declared) or f"{table} has: {', '.join(declared)}"
             yield problem("unknown-column", f"{table} has no column {name}", formula.place(), hint)
             continue
         scope = Scope(fill.scope.namespace)
-        yield from _expect(world, formula, scope, rows, declared[name].type)
+        yield from _expect(world, formula, scope, rows, declared[name])
 
 
 def _check_notice(world: World, notice: Notice) -> Iterator[Problem]:
@@ -175,7 +177,7 @@ def _placed(faults: list[Fault], formula: Formula) -> Iterator[Problem]:
         yield Problem(fault.code, fault.message, labels, fault.hints)
 
 
-def _check_kinds(ruleset: RuleSet) -> Iterator[Problem]:
+def _check_kinds(ruleset: RuleSet, entries: Iterable[Entry]) -> Iterator[Problem]:
     """What kinds promise: their default exists, what they read is told whole, nobody shares their key or selector."""
     taken: dict[str, Kind] = {}
     for kind in ruleset.kinds.values():
@@ -187,12 +189,12 @@ def _check_kinds(ruleset: RuleSet) -> Iterator[Problem]:
             if other is not kind:
                 also = (Label(other.place, "taken here"),)
                 yield problem("declared-twice", f"the {word} of {kind.name} is taken", kind.place, also=also)
-        for name in ruleset.names(kind.name) if kind.reads else ():
-            given = ruleset.entry(kind.name, name).fields
-            maps = ruleset.tree(kind.name, name).get("scenario") is not None
-            for field in ("into",) if maps else ("given", "file", "into"):
-                if field not in given:
-                    yield problem("missing-key", f"{kind.name} {name} has no {field}", ruleset.place(kind.name, name))
+    for entry in (entry for entry in entries if ruleset.kinds[entry.kind].reads):
+        maps = ruleset.tree(entry.kind, entry.name).get("scenario") is not None
+        for field in ("into",) if maps else ("given", "file", "into"):
+            if field not in entry.fields:
+                message = f"{entry.kind} {entry.name} has no {field}"
+                yield problem("missing-key", message, ruleset.place(entry.kind, entry.name))
 
 
 def _conflicts(world: World) -> Iterator[Problem]:

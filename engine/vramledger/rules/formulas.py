@@ -22,13 +22,14 @@ BROKEN = Text("")  # stands for what could not be read; its fault is told, and n
 class FormulaReader:
     """Reads formulas; `known` holds the encoded trees of an earlier reading, `read` those of this one.
 
-    `decoded` holds those of the known ones that were asked for; readers of the same formulas may share it.
+    What the reader of other files has read, `base`, is not read again.
     """
 
-    def __init__(self, known: dict[str, str] | None = None, decoded: dict[str, Any] | None = None) -> None:
+    def __init__(self, known: dict[str, str] | None = None, base: FormulaReader | None = None) -> None:
         self.known = known or {}
-        self.decoded = {} if decoded is None else decoded
+        self.base = base
         self.read: dict[str, Any] = {}
+        self.decoded: dict[str, Any] = {}  # of the known ones those that were asked for
         self.problems: list[Problem] = []
         self._room = MOST_CHARACTERS
 
@@ -50,14 +51,13 @@ class FormulaReader:
         return Formula(scalar, Text(scalar.text, (0, max(1, len(scalar.text)))))
 
     def _tree(self, scalar: Scalar, text: str, shift: int) -> Expr | Callable[[], Expr]:
-        if text in self.known:
-            return lambda: self._decoded(text)
         if scalar.style == ">":
             hint = "write a formula over several lines with |"
             self.problems.append(problem("folded-formula", "a folded text (>) loses its lines", scalar.place, hint))
             return BROKEN
-        if text in self.read:
-            return self.read[text]  # type: ignore[no-any-return]
+        found = self._found(text)
+        if found is not None:
+            return found
         from vramledger.language.parse import FormulaError, literal, parse
 
         self._room -= len(text)
@@ -73,6 +73,13 @@ class FormulaReader:
             return BROKEN
         self.read[text] = tree
         return tree
+
+    def _found(self, text: str) -> Expr | Callable[[], Expr] | None:
+        if text in self.read:
+            return self.read[text]  # type: ignore[no-any-return]
+        if text in self.known:
+            return lambda: self._decoded(text)
+        return self.base._found(text) if self.base is not None else None  # noqa: SLF001 - a reader like this one
 
     def _decoded(self, text: str) -> Any:
         if text not in self.decoded:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vramledger.problems import Label, Place, Problem, problem
 from vramledger.rules.load import RuleSet
-from vramledger.rules.model import Entry, Fill, Formula, Rule, Scope
+from vramledger.rules.model import Entry, Fill, Formula, Rule, Scope, Table
 from vramledger.rules.overlay import field_rules
 from vramledger.rules.reads import Reader, Rows
 
@@ -68,8 +68,7 @@ def node_of(rule: Rule) -> str:
 
 def cycles(ruleset: RuleSet, reader: Reader, entries: Iterable[Entry]) -> Iterator[Problem]:
     """Each cycle once, as a chain with the place of every link: of the stages alone, then with each entry's rules."""
-    base = [rule_part(rule, reader) for rule in ruleset.rules]
-    base += [part for table in ruleset.tables for fill in table.fills for part in fill_parts(table.name, fill, reader)]
+    base = _of_stages(ruleset.rules, ruleset.tables, reader)
     seen: set[frozenset[str]] = set()
     below = _below(base)
     for own, laid in _overlays(ruleset, reader, entries, base):
@@ -92,6 +91,44 @@ def cycles(ruleset: RuleSet, reader: Reader, entries: Iterable[Entry]) -> Iterat
             yield _cycle(graph, networkx.find_cycle(inside, source=min(group)))
 
 
+def leaning(ruleset: RuleSet, reader: Reader, entries: Iterable[Entry]) -> Leaning:
+    """What each node leans on under the stages, or under one of the entries."""
+    parts = _of_stages(ruleset.rules, ruleset.tables, reader)
+    return _leaning(chain(parts, *(_of_entry(ruleset, entry, reader) for entry in entries)))
+
+
+def may_close(ruleset: RuleSet, reader: Reader, entries: Iterable[Entry], base: RuleSet, known: Leaning) -> bool:
+    """Whether what joined other rules may go round in a circle with them: one of its nodes leads back to itself."""
+    rules, tables = ruleset.rules[len(base.rules) :], ruleset.tables[len(base.tables) :]
+    own = _leaning(chain(_of_stages(rules, tables, reader), *(_of_entry(ruleset, one, reader) for one in entries)))
+    return any(_leads_back(node, own, known) for node in own)
+
+
+def _leads_back(start: str, own: Leaning, known: Leaning) -> bool:
+    seen: set[str] = set()
+    left = [start]
+    while left:
+        node = left.pop()
+        for name in (*own.get(node, ()), *known.get(node, ())):
+            if name == start:
+                return True
+            if name not in seen:
+                seen.add(name)
+                left.append(name)
+    return False
+
+
+def _of_stages(rules: Iterable[Rule], tables: Iterable[Table], reader: Reader) -> list[Part]:
+    parts = [rule_part(rule, reader) for rule in rules]
+    return parts + [part for table in tables for fill in table.fills for part in fill_parts(table.name, fill, reader)]
+
+
+def _of_entry(ruleset: RuleSet, entry: Entry, reader: Reader) -> list[Part]:
+    parts = [rule_part(rule, reader) for rule in (*entry.rules, *field_rules(ruleset.kinds[entry.kind], entry))]
+    return parts + [part for table, fill in entry.fills for part in fill_parts(table, fill, reader)]
+
+
+Leaning = Mapping[str, Iterable[str]]
 Below = tuple[dict[str, int], dict[str, int]]  # a bit for each node, the bits of all that it leans on
 
 
@@ -130,11 +167,9 @@ def _overlays(
     yield [], base
     work = 0
     for entry in entries:
-        rules = [*entry.rules, *field_rules(ruleset.kinds[entry.kind], entry)]
-        own = [rule_part(rule, reader) for rule in rules]
-        own += [part for table, fill in entry.fills for part in fill_parts(table, fill, reader)]
+        own = _of_entry(ruleset, entry, reader)
         if any(part.names for part in own):
-            beaten = {node_of(rule) for rule in rules if rule.overrides}
+            beaten = {node_of(rule) for rule in entry.rules if rule.overrides}
             replaced = tuple(table.name for table in entry.tables if table.overrides)
             kept = (p for p in base if p.node not in beaten and p.node.partition("[")[0] not in replaced)
             yield own, chain(kept, own)

@@ -26,6 +26,7 @@ from vramledger.rules.model import (
     Scope,
     Table,
 )
+from vramledger.rules.outline import Outline
 from vramledger.rules.packages import packages
 from vramledger.rules.tree import Mapping, Scalar, Sequence, size
 
@@ -66,6 +67,8 @@ class RuleSet:
     def __init__(self, digest: str, reader: FormulaReader) -> None:
         self.digest = digest
         self.reader = reader
+        self.base: RuleSet | None = None  # the rules that these began with
+        self.outline: Callable[[], Outline] | None = None  # where others may join these, what they need to know
         self.kinds: dict[str, Kind] = {}
         self.rules: list[Rule] = []
         self.tables: list[Table] = []
@@ -84,8 +87,24 @@ class RuleSet:
         self._trees: dict[tuple[str, str], tuple[Mapping, tuple[str, ...]]] = {}
         self._declared: dict[str, Declaration] | None = None
         self._listed: dict[tuple[str, str], dict[str, str | None]] = {}
+        self._replaced: set[str] = set()  # the kinds of which an entry took another's place
         self._inherited = 0  # values that entries take over from those that they extend
         self._circles: set[frozenset[str]] = set()  # of entries that extend each other, each told once
+
+    def joined(self, digest: str, reader: FormulaReader, documents: Iterable[Document]) -> RuleSet:
+        """These rules and further documents; what is here is shared, and not built again."""
+        made = RuleSet(digest, reader)
+        made.base = self
+        made.kinds.update(self.kinds)
+        made.declarations.update(self.declarations)
+        made.rules += self.rules
+        made.tables += self.tables
+        made.notices += self.notices
+        made._orders.update(self._orders)
+        made._plain += self._plain
+        made._documents.update({kind: dict(known) for kind, known in self._documents.items()})
+        made.add(documents)
+        return made
 
     def names(self, kind: str) -> list[str]:
         """The entries of a kind, in order of name."""
@@ -117,6 +136,8 @@ class RuleSet:
 
     def entry(self, kind: str, name: str) -> Entry:
         """An entry, built on first use."""
+        if self.base is not None and self.sound(kind, name):
+            return self.base.entry(kind, name)
         key = (kind, name)
         if key not in self._entries:
             document = self._documents[kind][name]
@@ -126,6 +147,10 @@ class RuleSet:
             builder = Builder(self.reader, f"{kind} {name}", layer, Scope(self.kinds[kind].namespace))
             self._entries[key] = builder.entry(self.kinds[kind], name, tree, chain)
         return self._entries[key]
+
+    def sound(self, kind: str, name: str) -> bool:
+        """Whether an entry is one of those that these rules began with, and all that it may extend."""
+        return self.base is not None and kind not in self._replaced and not self._documents[kind][name].user
 
     def declared(self, by: Callable[[RuleSet], dict[str, Declaration]]) -> dict[str, Declaration]:
         """What `by` finds declared, found once."""
@@ -163,6 +188,8 @@ class RuleSet:
             yield from documents.values()
 
     def _whole(self, kind: str, name: str) -> tuple[Mapping, tuple[str, ...]]:
+        if self.base is not None and self.sound(kind, name):
+            return self.base._whole(kind, name)  # noqa: SLF001 - a rule set like this one
         if (kind, name) not in self._trees:
             self._trees[kind, name] = self._merged(kind, name)
         return self._trees[kind, name]
@@ -281,6 +308,7 @@ class RuleSet:
                 hint = "say `overrides: true` in the one that shall win, or give it another name"
                 self._twice(f"{document.head} {document.name}", document.place, before.place, hint)
                 return
+            self._replaced.add(document.head)
             self.announcements.append(
                 f"{document.head} {document.name} of {document.place} overrides the one of {before.place}"
             )

@@ -5,14 +5,13 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache as once
 from pathlib import Path
 
 from vramledger.problems import Problem, Problems
 from vramledger.rules import cache
-from vramledger.rules.build import pairs
 from vramledger.rules.formulas import FormulaReader
-from vramledger.rules.load import RESERVED, Document, File, RuleSet, Signature, digest, gather, signature
-from vramledger.rules.tree import Scalar
+from vramledger.rules.load import Document, File, RuleSet, Signature, digest, gather, signature
 
 
 def open_rules(specs: Iterable[str | Path] = ()) -> RuleSet:
@@ -59,69 +58,89 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
+_bases: dict[tuple[Path | None, str, tuple[str, ...]], RuleSet] = {}  # the bundled specs, by what and where they are
+_MOST_BASES = 2
+
+
 def _opened(files: list[File]) -> RuleSet:
     key = digest(files)
-    remembered = cache.recall(key, files)
+    base, own = _parted(files)
+    if base is None or not own:
+        return base.joined(key, FormulaReader(base=base.reader), ()) if base is not None else _sound(files, key)[1]
+    remembered = cache.recall(key, own, base)
     if remembered is not None:
         return remembered
+    documents, ruleset = _sound(files, key)
+    cache.remember(key, ruleset, own, documents)
+    return ruleset
+
+
+def _sound(files: list[File], key: str) -> tuple[list[Document], RuleSet]:
+    """What is read anew. Raises Problems with every fault."""
     documents, ruleset, problems = load(files, key)
     errors = [found for found in problems if found.severity == "error"]
     if errors:
         raise Problems(errors)
-    cache.remember(key, ruleset, files, documents)
-    return ruleset
+    return documents, ruleset
 
 
 def load(files: list[File], key: str) -> tuple[list[Document], RuleSet, list[Problem]]:
-    """Files to a rule set and everything that is wrong with them."""
+    """Files to a rule set and everything that is wrong with them; of the documents those that were read anew."""
     with _collector_at_rest():
-        return _loaded(files, key)
+        base, own = _parted(files) if any(file.user for file in files) else (None, files)
+        return _joined(base, own, key) if base is not None else _read(files, key)
 
 
-def _loaded(files: list[File], key: str) -> tuple[list[Document], RuleSet, list[Problem]]:
+def _parted(files: list[File]) -> tuple[RuleSet | None, list[File]]:
+    """The rules that are bundled, None where they are faulty, and the user's files."""
+    bundled, own = ([file for file in files if file.user == user] for user in (False, True))
+    key = digest(bundled)
+    known = (cache.place(), key, tuple(file.path for file in bundled))
+    if known not in _bases:
+        found = cache.recall(key, bundled)
+        if found is None:
+            documents, found, problems = _read(bundled, key)
+            if any(one.severity == "error" for one in problems):
+                return None, own  # its faults are told with those of all files
+            cache.remember(key, found, bundled, documents)
+        while len(_bases) >= _MOST_BASES:
+            del _bases[next(iter(_bases))]
+        _bases[known] = found
+    return _bases[known], own
+
+
+def _read(files: list[File], key: str) -> tuple[list[Document], RuleSet, list[Problem]]:
+    """Files that stand alone."""
     # what checking needs is imported here: a remembered rule set starts without it
+    from vramledger.rules.check import check_rules
+    from vramledger.rules.documents import read_documents
+    from vramledger.rules.outlined import outline_of
+    from vramledger.rules.schema import check_shapes
+
+    documents, problems = read_documents(files)
+    faults = check_shapes(documents, {})
+    ruleset = RuleSet(key, FormulaReader())
+    ruleset.add(_shapely(documents, faults))
+    ruleset.outline = once(lambda: outline_of(ruleset))
+    problems += faults
+    return documents, ruleset, [*problems, *check_rules(ruleset, whole=not problems)]
+
+
+def _joined(base: RuleSet, files: list[File], key: str) -> tuple[list[Document], RuleSet, list[Problem]]:
+    """Files that join sound rules; nothing of these is looked at again that the files leave as it was."""
     from vramledger.rules.check import check_rules
     from vramledger.rules.documents import read_documents
     from vramledger.rules.schema import check_shapes
 
-    bundled, formulas, decoded = _bundled(files)
-    own, problems = read_documents([file for file in files if file.user] if bundled else files)
-    documents = [*bundled, *own]
-    faults = check_shapes(documents, known=len(bundled))
+    documents, problems = read_documents(files)
+    faults = check_shapes(documents, base.kinds)
+    ruleset = base.joined(key, FormulaReader(base=base.reader), _shapely(documents, faults))
     problems += faults
+    outline = base.outline() if base.outline is not None else None
+    return documents, ruleset, [*problems, *check_rules(ruleset, whole=not problems, outline=outline)]
+
+
+def _shapely(documents: list[Document], faults: list[Problem]) -> Iterator[Document]:
+    """The documents of the files whose shapes are as they should be."""
     shapeless = {label.place.path for found in faults for label in found.labels}
-    reader = FormulaReader(formulas, decoded)
-    ruleset = RuleSet(key, reader)
-    ruleset.add(document for document in documents if document.path not in shapeless)
-    taken = {name for document in bundled if document.head in RESERVED for name in _given(document)}
-    apart = not any(document.tree().get("overrides") or taken.intersection(_given(document)) for document in own)
-    sound = {document.path for document in bundled} if apart else set()
-    return documents, ruleset, [*problems, *check_rules(ruleset, whole=not problems, sound=sound)]
-
-
-def _given(document: Document) -> Iterator[str]:
-    """The names that a stage or a kind gives; what shares none with the bundled ones changes nothing that they say."""
-    tree = document.tree()
-    if document.head == "kind":
-        space = tree.get("namespace")
-        prefix = space.text if isinstance(space, Scalar) else document.name
-        yield from (document.name, *(f"{prefix}.{field.text}" for field, _ in pairs(tree.get("fields"))))
-    for block in ("rules", "tables", "facts") if document.head == "stage" else ():
-        yield from (name.text for name, _ in pairs(tree.get(block)))
-
-
-def _bundled(files: list[File]) -> cache.Checked:
-    """What is bundled as it was checked before, for the user's files to join; nothing where it stands alone."""
-    bundled = [file for file in files if not file.user]
-    nothing = cache.Checked([], {}, {})
-    if len(bundled) == len(files):
-        return nothing
-    key = digest(bundled)
-    found = cache.parts(key, bundled)
-    if found is not None:
-        return found
-    documents, ruleset, problems = load(bundled, key)
-    if any(one.severity == "error" for one in problems):
-        return nothing  # its faults are told with those of all files
-    cache.remember(key, ruleset, bundled, documents)
-    return cache.checked(ruleset, documents)
+    return (document for document in documents if document.path not in shapeless)

@@ -25,8 +25,11 @@ class Reader:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.columns: dict[str, dict[str, None]] = {}  # in the order in which they are declared
-        self.bound: dict[tuple[str, str], Tables] = {}  # the rows that a row's own variables stand for
+        # in the order in which they are declared
+        self.columns: dict[str, dict[str, None]] = {
+            table: dict.fromkeys(names) for table, names in world.outline.computed.items()
+        }
+        self.bound: dict[tuple[str, str], Tables] = dict(world.outline.bound)  # the rows that a row's own variables are
         for table in world.tables:
             self.columns.setdefault(table.name, {}).update(dict.fromkeys(table.columns))
         for kind in world.ruleset.kinds.values():

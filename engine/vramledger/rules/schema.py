@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as MappingOf
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,9 @@ from vramledger.locate import folder
 from vramledger.problems import MOST, Place, Problem, nearest, problem
 from vramledger.rules.build import Builder, pairs
 from vramledger.rules.formulas import FormulaReader
-from vramledger.rules.load import Document
+from vramledger.rules.load import RESERVED, Document
 from vramledger.rules.model import STANDARD, Kind
+from vramledger.rules.shapes import Test, shape
 from vramledger.rules.tree import Mapping, Scalar, find, to_data
 
 if TYPE_CHECKING:
@@ -114,25 +116,40 @@ def _unit(unit: str) -> str:
     return f"Unit: {unit}." if unit else ""
 
 
-def check_shapes(documents: Iterable[Document], known: int = 0) -> list[Problem]:
-    """What is wrong with the shape of documents, each fault at its place; of the first `known` nothing is."""
-    from jsonschema import Draft202012Validator
-
+def check_shapes(documents: Iterable[Document], known: MappingOf[str, Kind]) -> list[Problem]:
+    """What is wrong with the shape of documents, each fault at its place; some kinds are `known` already."""
     listed = list(documents)
-    validators: dict[str, Validator] = {head: Draft202012Validator(fixed_schema(head)) for head in ("stage", "kind")}
+    shapes = _Shapes(known)
     problems: list[Problem] = []
-    for number, document in enumerate(listed):
-        if document.head == "kind":
-            found = list(_faults(validators["kind"], document.tree())) if number >= known else []
-            problems += found
-            if not found:
-                kind = Builder(FormulaReader(), "", STANDARD).kind(document.tree())
-                validators.setdefault(kind.name, Draft202012Validator(entry_schema(kind)))
-    for document in listed[known:]:
-        validator = validators.get(document.head)
-        if document.head != "kind" and validator is not None:
-            problems += _faults(validator, document.tree())
-    return problems
+    for document in (document for document in listed if document.head == "kind"):
+        found = shapes.faults(document)
+        problems += found
+        if not found:
+            kind = Builder(FormulaReader(), "", STANDARD).kind(document.tree())
+            shapes.kinds.setdefault(kind.name, kind)
+    return problems + [fault for one in listed if one.head != "kind" for fault in shapes.faults(one)]
+
+
+class _Shapes:
+    """The schemas of documents and their tests, each made when the first of its documents is met."""
+
+    def __init__(self, known: MappingOf[str, Kind]) -> None:
+        self.kinds = dict(known)
+        self._made: dict[str, tuple[Test, dict[str, Any]]] = {}
+
+    def faults(self, document: Document) -> list[Problem]:
+        head, tree = document.head, document.tree()
+        if head not in (*RESERVED, *self.kinds):
+            return []  # it is told that there is no such kind
+        if head not in self._made:
+            schema = fixed_schema(head) if head in RESERVED else entry_schema(self.kinds[head])
+            self._made[head] = shape(schema), schema
+        fits, schema = self._made[head]
+        if fits(to_data(tree)):
+            return []
+        from jsonschema import Draft202012Validator
+
+        return list(_faults(Draft202012Validator(schema), tree))
 
 
 def _faults(validator: Validator, tree: Mapping) -> Iterator[Problem]:

@@ -6,20 +6,25 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from vramledger.language.syntax import Aggregate
 from vramledger.language.units import ANY, TEXT, Type
-from vramledger.problems import nearest
+from vramledger.problems import Place, nearest
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Declaration, Entry, Fill, Formula, Notice, Rule, Scope, Table
+from vramledger.rules.outline import NOTHING, Outline
 from vramledger.rules.overlay import base_declarations, field_rules
+
+_ELSEWHERE = Place("")
 
 
 class World:
     """Every name that any spec of a rule set gives, with its type: what formulas are checked against."""
 
-    def __init__(self, ruleset: RuleSet, entries: Iterable[Entry]) -> None:
+    def __init__(self, ruleset: RuleSet, entries: Iterable[Entry], outline: Outline = NOTHING) -> None:
         self.ruleset = ruleset
         self.entries = tuple(entries)
-        self.declarations: dict[str, Declaration] = base_declarations(ruleset)
-        self.columns: dict[str, dict[str, Type]] = {}
+        self.outline = outline  # of entries that are not among these
+        brought = {name: Declaration(name, "", found, "", _ELSEWHERE) for name, found in outline.types.items()}
+        self.declarations: dict[str, Declaration] = {**brought, **base_declarations(ruleset)}
+        self.columns = {table: dict(found) for table, found in outline.columns.items()}
         self.rules: list[Rule] = [*ruleset.rules]
         self.tables: list[Table] = [*ruleset.tables]
         self.fills: list[tuple[str, Fill]] = []
@@ -35,16 +40,17 @@ class World:
                 if first.type != declared.type and first.type.kind != "any":
                     self.clashes.append((declared, first))
         self.rules_of: dict[str, list[Rule]] = {}
-        self.given: dict[str, dict[str, Declaration]] = {}  # the columns that rows may give, by table
+        # the columns that rows may give, by table
+        self.cells = {table: dict(found) for table, found in outline.cells.items()}
         for rule in self.rules:
             self.rules_of.setdefault(rule.name, []).append(rule)
             if rule.name not in self.declarations:
                 self.declarations[rule.name] = Declaration(rule.name, rule.says, Type("number"), "", rule.place)
         for table in self.tables:
             self.fills += [(table.name, fill) for fill in table.fills]
-            found = self.columns.setdefault(table.name, {"name": TEXT})
-            found.update({name: declared.type for name, declared in table.columns.items()})
-            self.given.setdefault(table.name, {}).update(table.columns)
+            types = {name: declared.type for name, declared in table.columns.items()}
+            self.columns.setdefault(table.name, {"name": TEXT}).update(types)
+            self.cells.setdefault(table.name, {}).update(types)
         for kind in ruleset.kinds.values():
             if kind.catalog:
                 fields = {name: declared.type for name, declared in kind.fields.items()}
