@@ -22,7 +22,7 @@ from vramledger.inputs.raw import read_raw
 from vramledger.inputs.scenario import read_scenario
 from vramledger.locate import folder
 from vramledger.rules import cache
-from vramledger.rules.load import digest, gather
+from vramledger.rules.files import digest, gather
 from vramledger.rules.open import load, open_rules
 
 SCENARIO: dict[str, Any] = {
@@ -167,7 +167,7 @@ def core() -> None:
     checked = best(lambda: load(files, digest(files)), 5)
     beside = f"PyYAML's C loader {ms(alone)}"
     row(f"loading and checking all specs ({len(files)} files)", ms(checked), beside, ratio(checked, alone))
-    remembered = best(lambda: cache.recall(digest(files), files), 5)
+    remembered = best(lambda: cache.recall(digest(files), [file.path for file in files]), 5)
     row("  from the cache", ms(remembered), beside, ratio(remembered, alone))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from vramledger.rules import cache
 from vramledger.rules import open as opening
-from vramledger.rules.load import gather
+from vramledger.rules.files import gather, signed
 from vramledger.rules.open import open_rules
 
 OPTIMIZER = "optimizer: ours\nsays: One.\nstates:\n  m: {}\nassumed: true\nreason: A test.\n"
@@ -46,7 +46,7 @@ def states(ruleset):
 
 def test_the_same_files_are_read_from_memory(place, specs, monkeypatch):
     first = open_rules([specs])
-    assert len(list(place.glob("*.json"))) == 2  # what is bundled, and that with ours
+    assert len(list(place.glob("*.jsonl"))) == 2  # what is bundled, and that with ours
     monkeypatch.setattr("vramledger.rules.open.load", lambda *_: pytest.fail("read again"))
     second = open_rules([specs])
     assert (states(second), second.digest) == (states(first), first.digest)
@@ -57,18 +57,18 @@ def test_a_change_of_one_letter_is_seen(place, specs):
     open_rules([specs])
     (specs / "ours.yaml").write_text(OPTIMIZER.replace("  m: {}", "  v: {}"), encoding="utf-8")
     assert states(open_rules([specs])) == ["v"]
-    assert len(list(place.glob("*.json"))) == 3
+    assert len(list(place.glob("*.jsonl"))) == 3
 
 
 @pytest.mark.parametrize("odd", ["", "[]", '{"files": 3}', "\x00"])
 def test_an_odd_memory_counts_as_absent(place, specs, odd):
     open_rules([specs])
-    files = list(place.glob("*.json"))
+    files = list(place.glob("*.jsonl"))
     for file in files:
         file.write_text(odd, encoding="utf-8")
     opening._bases.clear()
     assert states(open_rules([specs])) == ["m"]
-    assert all(json.loads(file.read_text(encoding="utf-8"))["files"] for file in files)
+    assert all(json.loads(file.read_text(encoding="utf-8").partition("\n")[0])["files"] for file in files)
 
 
 def test_faulty_rules_are_not_remembered(place, specs):
@@ -76,7 +76,7 @@ def test_faulty_rules_are_not_remembered(place, specs):
     for _ in range(2):
         with pytest.raises(Exception, match="wrong-shape"):
             open_rules([specs])
-    assert len(list(place.glob("*.json"))) == 1  # what is bundled
+    assert len(list(place.glob("*.jsonl"))) == 1  # what is bundled
 
 
 def test_a_place_that_cannot_be_written_is_no_fault(tmp_path, specs, monkeypatch):
@@ -103,4 +103,17 @@ def test_only_the_latest_are_kept(place, specs, monkeypatch):
     for name in "abc":
         (specs / "ours.yaml").write_text(OPTIMIZER.replace("m: {}", f"{name}: {{}}"), encoding="utf-8")
         open_rules([specs])
-    assert len(list(place.glob("*.json"))) == 2
+    assert len(list(place.glob("*.jsonl"))) == 2
+
+
+def test_hashes_are_known_of_files_that_did_not_change(place, specs, monkeypatch):
+    def known():
+        return cache.seen(str(specs), signed(str(specs)))
+
+    cache.see(str(specs), signed(str(specs)), ["hash"])
+    assert known() is None  # so new that it may change without another time
+    monkeypatch.setattr(cache, "_OLD", 0)
+    cache.see(str(specs), signed(str(specs)), ["hash"])
+    assert known() == ["hash"]
+    (specs / "ours.yaml").write_text(OPTIMIZER.replace("m: {}", "v: {}"), encoding="utf-8")
+    assert known() is None

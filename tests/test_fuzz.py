@@ -25,8 +25,8 @@ from vramledger.language.parse import FormulaError, parse
 from vramledger.language.printing import to_text
 from vramledger.language.units import ANY, BOOLEAN, BYTES, PLAIN, TEXT, ZERO, check
 from vramledger.problems import Problem, Problems
+from vramledger.rules.files import gather
 from vramledger.rules.lint import lint
-from vramledger.rules.load import gather
 from vramledger.rules.model import Formula, Scope
 from vramledger.rules.open import load, open_rules
 from vramledger.rules.read import read_yaml

@@ -12,7 +12,7 @@ from vramledger.inputs.scenario import read_scenario
 from vramledger.language import parse as language
 from vramledger.problems import Problems
 from vramledger.rules import documents, schema
-from vramledger.rules.load import File, gather
+from vramledger.rules.files import File, gather
 from vramledger.rules.open import load
 from vramledger.rules.read import read_yaml
 

@@ -12,8 +12,8 @@ from vramledger.problems import Problems
 def run(options: argparse.Namespace) -> int:
     """Reports errors and warnings; only errors make it fail."""
     from vramledger.inputs.checks import run_scenario
+    from vramledger.rules.files import digest, gather
     from vramledger.rules.lint import lint
-    from vramledger.rules.load import digest, gather
     from vramledger.rules.open import load
 
     files, problems = gather(options.specs)

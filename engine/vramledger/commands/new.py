@@ -147,7 +147,7 @@ def _template(ruleset: Any, head: str, specs: list[str]) -> Template:
 
 def _try_out(text: str, template: Template, options: argparse.Namespace) -> None:
     """Loads what is to be written beside all other specs, so that nothing faulty is. Raises Problems."""
-    from vramledger.rules.load import File, gather
+    from vramledger.rules.files import File, gather
     from vramledger.rules.open import load
 
     files, _ = gather(options.specs)

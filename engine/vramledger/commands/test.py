@@ -74,7 +74,7 @@ def _shown(path: Path) -> Path:
 
 def _state(options: argparse.Namespace) -> dict[str, tuple[int, int]]:
     """When each file that the checks read was changed, and its size."""
-    from vramledger.rules.load import gather
+    from vramledger.rules.files import gather
 
     files, _ = gather(options.specs)
     paths = [*(file.path for file in files), *options.scenarios, *_beside(options)]

@@ -1,26 +1,32 @@
-"""Checked rule sets, remembered by the hash of what was read: plain JSON, which executes nothing when it is read."""
+"""Checked rule sets, remembered by the hash of what was read: lines of JSON, which execute nothing when they are read.
+
+The first line lists the files and their documents, the second holds the formulas, the third the outline; then each
+document's tree has a line, which is decoded when it is asked for.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
-from functools import cache as cached
+from functools import cache as once
 from pathlib import Path
 from typing import Any
 
 from vramledger import version
 from vramledger.problems import Place
+from vramledger.rules import outline
+from vramledger.rules.files import Signature
 from vramledger.rules.formulas import FormulaReader, encode
-from vramledger.rules.load import Document, File, RuleSet
-from vramledger.rules.outline import decode as decode_outline
-from vramledger.rules.outline import encode as encode_outline
+from vramledger.rules.load import Document, RuleSet
 from vramledger.rules.tree import Mapping, decode
 from vramledger.rules.tree import encode as encode_tree
 
 VARIABLE = "VRAMLEDGER_CACHE"  # a folder, or `off`
 _ODD = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
 MOST_KEPT = 32
+_OLD = 2_000_000_000  # nanoseconds after which a file that changes again has another time
 
 
 def place() -> Path | None:
@@ -34,74 +40,88 @@ def place() -> Path | None:
     return Path(base) / "vramledger"
 
 
-def _file(key: str) -> Path | None:
+def _file(key: str, suffix: str = ".jsonl") -> Path | None:
     base = place()
-    return None if base is None else base / f"{version.ENGINE}-{version.FORMAT}-{key}.json"
+    return None if base is None else base / f"{version.ENGINE}-{version.FORMAT}-{key}{suffix}"
 
 
-def recall(key: str, files: list[File], base: RuleSet | None = None) -> RuleSet | None:
+def recall(key: str, paths: list[str], base: RuleSet | None = None) -> RuleSet | None:
     """The rule set of these very files, joined to another's where there is one, if it was checked before.
 
     Anything odd about the cache counts as absent.
     """
+    path = _file(key)
     try:
-        path = _file(key)
         if path is None:
             return None
-        data = json.loads(path.read_bytes())
-        if data["files"] != [[file.path, file.user] for file in files]:
+        first, formulas, outlined, *trees = path.read_bytes().split(b"\n")
+        index = json.loads(first)
+        if index["files"] != paths or len(trees) != len(index["documents"]):
             return None
-        reader = FormulaReader(data["formulas"], base.reader if base is not None else None)
-        documents = [_document(*row) for row in data["documents"]]
+        reader = FormulaReader(json.loads(formulas), base.reader if base is not None else None)
+        documents = [_document(row, tree) for row, tree in zip(index["documents"], trees, strict=True)]
         if base is not None:
             ruleset = base.joined(key, reader, documents)
             os.utime(path.with_name(path.name.replace(key, base.digest)))  # it is of use, and kept
         else:
             ruleset = RuleSet(key, reader)
             ruleset.add(documents)
-            ruleset.outline = cached(lambda: decode_outline(json.loads(data["outline"])))
+            ruleset.outline = once(lambda: outline.decode(json.loads(outlined)))
     except _ODD:
         return None
     return None if ruleset.problems or reader.problems else ruleset
 
 
-def remember(key: str, ruleset: RuleSet, files: list[File], documents: list[Document]) -> None:
-    """Keeps a checked rule set: the documents of these files, what was read in them, and its outline.
-
-    A cache that cannot be written is no fault of anyone's.
-    """
+def remember(key: str, ruleset: RuleSet, paths: list[str], documents: list[Document]) -> None:
+    """Keeps a checked rule set: the documents of these files, what was read in them, and its outline."""
     path = _file(key)
     if path is None:
         return
-    rows = [
-        [
-            found.path,
-            found.head,
-            found.name,
-            list(found.aliases),
-            found.user,
-            list(found.place),
-            list(found.keys),
-            found.encoded or _text(encode_tree(found.tree())),
-        ]
-        for found in documents
+    rows = [[*one[:3], list(one.aliases), one.user, list(one.place), list(one.keys)] for one in documents]
+    lines = [
+        {"files": paths, "documents": rows},
+        {text: _text(encode(tree)) for text, tree in ruleset.reader.read.items()},
+        outline.encode(ruleset.outline()) if ruleset.outline is not None else None,
+        *(encode_tree(document.tree()) for document in documents),
     ]
-    data = {
-        "files": [[file.path, file.user] for file in files],
-        "documents": rows,
-        "formulas": {
-            **ruleset.reader.known,
-            **{text: _text(encode(tree)) for text, tree in ruleset.reader.read.items()},
-        },
-        "outline": _text(encode_outline(ruleset.outline())) if ruleset.outline is not None else "",
-    }
+    _write(path, "\n".join(map(_text, lines)))
+
+
+def seen(base: str, signature: Signature) -> list[str] | None:
+    """The hashes of the files in a folder, where none of them changed since they were read."""
+    path = _file("seen", ".json")
+    try:
+        if path is None:
+            return None
+        data = json.loads(path.read_bytes())
+        hashes = data["hashes"] if data["files"] == _signs(base, signature) else None
+    except _ODD:
+        return None
+    return hashes if isinstance(hashes, list) and len(hashes) == len(signature) else None
+
+
+def see(base: str, signature: Signature, hashes: list[str]) -> None:
+    """Keeps the hashes of the files in a folder, unless one is so new that it may change without its time."""
+    path = _file("seen", ".json")
+    newest = max((max(changed, made) for _, changed, made, *_ in signature), default=0)
+    if path is not None and newest < time.time_ns() - _OLD:
+        _write(path, _text({"files": _signs(base, signature), "hashes": hashes}))
+
+
+def _signs(base: str, signature: Signature) -> str:
+    """A signature as one text, which is compared at once."""
+    return "\n".join([base, *(f"{path[len(base) :]} {numbers}" for path, *numbers in signature)])
+
+
+def _write(path: Path, text: str) -> None:
+    """Writes a file whole. A cache that cannot be written is no fault of anyone's."""
     import tempfile
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(_text(data))
+            file.write(text)
         Path(name).replace(path)
         _forget(path.parent)
     except OSError:
@@ -110,7 +130,7 @@ def remember(key: str, ruleset: RuleSet, files: list[File], documents: list[Docu
 
 def _forget(base: Path) -> None:
     """Keeps the rule sets that were remembered last."""
-    files = sorted(base.glob("*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+    files = sorted(base.glob("*.json*"), key=lambda file: file.stat().st_mtime, reverse=True)
     for file in files[MOST_KEPT:]:
         file.unlink(missing_ok=True)
 
@@ -119,13 +139,12 @@ def _text(data: Any) -> str:
     return json.dumps(data, separators=(",", ":"))
 
 
-def _document(
-    path: str, head: str, name: str, aliases: list[str], user: bool, place: list[Any], keys: list[str], tree: str
-) -> Document:
-    return Document(path, head, name, tuple(aliases), user, Place(*place), tuple(keys), _once(tree, path), tree)
+def _document(row: list[Any], tree: bytes) -> Document:
+    path, head, name, aliases, user, place, keys = row
+    return Document(path, head, name, tuple(aliases), user, Place(*place), tuple(keys), _later(tree, path))
 
 
-def _once(tree: str, path: str) -> Callable[[], Mapping]:
+def _later(tree: bytes, path: str) -> Callable[[], Mapping]:
     found: list[Mapping] = []
 
     def read() -> Mapping:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from vramledger.problems import Place, Problem, problem
 from vramledger.rules.bytes import decode_text
-from vramledger.rules.load import Document, File
+from vramledger.rules.files import File
+from vramledger.rules.load import Document
 from vramledger.rules.read import read_yaml
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, size
 

@@ -97,13 +97,16 @@ def encode(node: Any) -> Any:
     return str(node) if isinstance(node, Fraction) else node
 
 
+_made: Any = tuple.__new__  # of thousands of nodes; what a named tuple's own does takes as long again
+
+
 def decode(data: list[Any]) -> Any:
     """The tree that `encode` wrote."""
     kind = _NODES[data[0]]
     parts = [_part(part) if type(part) is list else part for part in data[1:-2]]
     if kind is Number and type(parts[0]) is str:
         parts[0] = Fraction(parts[0])
-    return kind(*parts, (data[-2], data[-1]))
+    return _made(kind, (*parts, (data[-2], data[-1])))
 
 
 def _part(data: list[Any]) -> Any:

@@ -1,17 +1,12 @@
-"""Folders of spec files to a rule set: read, recognise, build. Checking what was built is `check`'s work."""
+"""Documents to a rule set: recognised, merged, built when they are asked for. Checking them is `check`'s work."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from vramledger.locate import folder
 from vramledger.problems import Label, Place, Problem, nearest, problem
 from vramledger.rules.build import Builder, examples, source_of, text_of
-from vramledger.rules.bytes import read_bytes
 from vramledger.rules.extend import merge
 from vramledger.rules.formulas import FormulaReader
 from vramledger.rules.model import (
@@ -27,24 +22,12 @@ from vramledger.rules.model import (
     Table,
 )
 from vramledger.rules.outline import Outline
-from vramledger.rules.packages import packages
 from vramledger.rules.tree import Mapping, Scalar, Sequence, size
 
-# Folders that hold what is evaluated, not what it is evaluated with.
 RESERVED = ("stage", "kind")
-MOST_BYTES = 16_000_000
 _MOST_EXTENDED = 30
 _MOST_NAMED = 12
 _MOST_INHERITED = 300_000
-NOT_SPECS = ("scenarios", "measurements", "templates")
-
-
-class File(NamedTuple):
-    """A spec file's content, before it is read."""
-
-    path: str
-    content: bytes
-    user: bool
 
 
 class Document(NamedTuple):
@@ -58,7 +41,6 @@ class Document(NamedTuple):
     place: Place
     keys: tuple[str, ...]  # at its top
     tree: Callable[[], Mapping]
-    encoded: str = ""  # the tree as the cache keeps it, where it came from there
 
 
 class RuleSet:
@@ -336,59 +318,3 @@ class RuleSet:
     def _twice(self, what: str, place: Place, first: Place, *hints: str) -> None:
         also = (Label(first, "first here"),)
         self.problems.append(problem("declared-twice", f"{what} is declared twice", place, *hints, also=also))
-
-
-def gather(folders: Iterable[str | Path]) -> tuple[list[File], list[Problem]]:
-    """The spec files of the bundled folder, of installed packages and of the user's folders, in a fixed order."""
-    bundled = str(folder("specs"))
-    found = [(path, f"specs{path[len(bundled) :]}".replace(os.sep, "/"), False) for path in _yaml_files(bundled)]
-    brought, problems = packages()
-    found += [(path, path, True) for package in brought for path in _yaml_files(package.folder)]
-    for given in map(str, folders):
-        if not os.path.exists(given):  # noqa: PTH110 - a path of any length and signs is asked, not trusted
-            problems.append(problem("unreadable-file", f"there is no folder {given!r}", Place(given[:200])))
-            continue
-        found += [(path, path, True) for path in (_yaml_files(given) if Path(given).is_dir() else [given])]
-    files = []
-    room = MOST_BYTES
-    for path, shown, user in found:
-        content, fault = read_bytes(path)
-        problems += [fault] if fault else []
-        files.append(File(shown, content, user))
-        room -= len(content)
-        if room < 0:
-            message = f"the spec files up to this one have more than {MOST_BYTES} bytes in all"
-            problems.append(problem("file-too-large", message, Place(shown), "name a folder that holds specs alone"))
-            break
-    return files, problems
-
-
-Signature = tuple[tuple[str, int, int, int], ...]  # of each file its path, its time, its size, which one it is
-
-
-def signature(folders: Iterable[str]) -> Signature | None:
-    """What tells whether `gather` would read the same again; None where that cannot be told."""
-    bases = [str(folder("specs")), *(package.folder for package in packages()[0]), *folders]
-    found = []
-    try:
-        for base in bases:
-            for path in _yaml_files(base) if os.path.isdir(base) else [base]:  # noqa: PTH112
-                stat = os.stat(path)  # noqa: PTH116
-                found.append((path, stat.st_mtime_ns, stat.st_size, stat.st_ino))
-    except OSError:
-        return None
-    return tuple(found)
-
-
-def _yaml_files(base: str) -> list[str]:
-    found = []
-    for place, folders, names in os.walk(base):
-        folders[:] = [name for name in folders if name not in NOT_SPECS]
-        found += [os.path.join(place, name) for name in names if name.endswith((".yaml", ".yml"))]  # noqa: PTH118
-    return sorted(found)
-
-
-def digest(files: Iterable[File]) -> str:
-    """A hash of what the files say, whatever their order or their folder's name."""
-    parts = sorted(hashlib.sha256(file.content).hexdigest() for file in files)
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

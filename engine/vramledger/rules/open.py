@@ -8,19 +8,33 @@ from contextlib import contextmanager
 from functools import cache as once
 from pathlib import Path
 
+from vramledger.locate import folder
 from vramledger.problems import Problem, Problems
 from vramledger.rules import cache
+from vramledger.rules.files import (
+    File,
+    Signature,
+    bundled_files,
+    gather,
+    hashes,
+    joint,
+    own_files,
+    shown_path,
+    signature,
+    signed,
+)
 from vramledger.rules.formulas import FormulaReader
-from vramledger.rules.load import Document, File, RuleSet, Signature, digest, gather, signature
+from vramledger.rules.load import Document, RuleSet
 
 
 def open_rules(specs: Iterable[str | Path] = ()) -> RuleSet:
     """The bundled specs and the user's folders as a rule set. Raises Problems with every fault."""
-    files, problems = gather(specs)
+    given = list(specs)
+    own, problems = own_files(given)
     if problems:
         raise Problems(problems)
     with _collector_at_rest():
-        return _opened(files)
+        return _opened(own, given)
 
 
 _opened_before: dict[Signature, RuleSet] = {}
@@ -58,26 +72,64 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-_bases: dict[tuple[Path | None, str, tuple[str, ...]], RuleSet] = {}  # the bundled specs, by what and where they are
+Known = tuple[Path | None, str, tuple[str, ...]]  # where it is remembered, what the files say, their paths
+_bases: dict[Known, RuleSet] = {}  # the bundled specs
 _MOST_BASES = 2
 
 
-def _opened(files: list[File]) -> RuleSet:
-    key = digest(files)
-    base, own = _parted(files)
-    if base is None or not own:
-        return base.joined(key, FormulaReader(base=base.reader), ()) if base is not None else _sound(files, key)[1]
-    remembered = cache.recall(key, own, base)
+def _opened(own: list[File], given: list[str | Path]) -> RuleSet:
+    paths, said = _bundled()
+    base = _base(paths, said)
+    key = joint([*said, *hashes(own)])
+    if base is None:
+        files, problems = gather(given)
+        if problems:
+            raise Problems(problems)
+        return _sound(files, key)[1]
+    if not own:
+        return base.joined(key, FormulaReader(base=base.reader), ())
+    own_paths = [file.path for file in own]
+    remembered = cache.recall(key, own_paths, base)
     if remembered is not None:
         return remembered
-    documents, ruleset = _sound(files, key)
-    cache.remember(key, ruleset, own, documents)
+    documents, ruleset = _sound(own, key, base)
+    cache.remember(key, ruleset, own_paths, documents)
     return ruleset
 
 
-def _sound(files: list[File], key: str) -> tuple[list[Document], RuleSet]:
+def _bundled() -> tuple[list[str], list[str]]:
+    """The paths of the bundled files and the hashes of what they say; those that did not change are not read."""
+    place = str(folder("specs"))
+    now = signed(place)
+    known = cache.seen(place, now)
+    if known is None:
+        files, problems = bundled_files()
+        known = hashes(files)
+        if not problems:
+            cache.see(place, now, known)
+    return [shown_path(path, place) for path, *_ in now], known
+
+
+def _base(paths: list[str], said: list[str], files: list[File] | None = None) -> RuleSet | None:
+    """The rules that are bundled; None where they are faulty."""
+    key = joint(said)
+    known = (cache.place(), key, tuple(paths))
+    if known not in _bases:
+        found = cache.recall(key, paths)
+        if found is None:
+            documents, found, problems = _read(files or bundled_files()[0], key)
+            if any(one.severity == "error" for one in problems):
+                return None  # its faults are told with those of all files
+            cache.remember(key, found, paths, documents)
+        while len(_bases) >= _MOST_BASES:
+            del _bases[next(iter(_bases))]
+        _bases[known] = found
+    return _bases[known]
+
+
+def _sound(files: list[File], key: str, base: RuleSet | None = None) -> tuple[list[Document], RuleSet]:
     """What is read anew. Raises Problems with every fault."""
-    documents, ruleset, problems = load(files, key)
+    documents, ruleset, problems = _read(files, key) if base is None else _joined(base, files, key)
     errors = [found for found in problems if found.severity == "error"]
     if errors:
         raise Problems(errors)
@@ -87,26 +139,9 @@ def _sound(files: list[File], key: str) -> tuple[list[Document], RuleSet]:
 def load(files: list[File], key: str) -> tuple[list[Document], RuleSet, list[Problem]]:
     """Files to a rule set and everything that is wrong with them; of the documents those that were read anew."""
     with _collector_at_rest():
-        base, own = _parted(files) if any(file.user for file in files) else (None, files)
+        bundled, own = ([file for file in files if file.user == user] for user in (False, True))
+        base = _base([file.path for file in bundled], hashes(bundled), bundled) if own else None
         return _joined(base, own, key) if base is not None else _read(files, key)
-
-
-def _parted(files: list[File]) -> tuple[RuleSet | None, list[File]]:
-    """The rules that are bundled, None where they are faulty, and the user's files."""
-    bundled, own = ([file for file in files if file.user == user] for user in (False, True))
-    key = digest(bundled)
-    known = (cache.place(), key, tuple(file.path for file in bundled))
-    if known not in _bases:
-        found = cache.recall(key, bundled)
-        if found is None:
-            documents, found, problems = _read(bundled, key)
-            if any(one.severity == "error" for one in problems):
-                return None, own  # its faults are told with those of all files
-            cache.remember(key, found, bundled, documents)
-        while len(_bases) >= _MOST_BASES:
-            del _bases[next(iter(_bases))]
-        _bases[known] = found
-    return _bases[known], own
 
 
 def _read(files: list[File], key: str) -> tuple[list[Document], RuleSet, list[Problem]]:

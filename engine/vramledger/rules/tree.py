@@ -116,16 +116,18 @@ def encode(node: Node) -> list[Any]:
     return [1, line, column, [[encode(key), encode(value)] for key, value in node.items]]
 
 
-def decode(data: list[Any], path: str) -> Node:
+_made: Any = tuple.__new__  # of ten thousands of nodes; what a named tuple's own does takes as long again
+
+
+def decode(data: list[Any], path: str) -> Any:
     """The node that `encode` wrote, for the file at `path`."""
     if type(data[0]) is str:
         text, style, line, column, *more = data
-        marks = (
-            ((0, line, column), *zip(more[::3], more[1::3], more[2::3], strict=True)) if more else ((0, line, column),)
-        )
-        return Scalar(text, style, marks, path)
+        first = (0, line, column)
+        marks = (first, *zip(more[::3], more[1::3], more[2::3], strict=True)) if more else (first,)
+        return _made(Scalar, (text, style, marks, path))
     kind, line, column, items = data
-    place = Place(path, line, column)
+    place = _made(Place, (path, line, column, 1))
     if kind == 0:
-        return Sequence(tuple([decode(item, path) for item in items]), place)
-    return Mapping(tuple([(decode(key, path), decode(value, path)) for key, value in items]), place)  # type: ignore[misc]
+        return _made(Sequence, (tuple([decode(item, path) for item in items]), place))
+    return _made(Mapping, (tuple([(decode(key, path), decode(value, path)) for key, value in items]), place))
