@@ -447,4 +447,4 @@ def is_test(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | Fraction | Range | Node) and not isinstance(value, bool)
+    return isinstance(value, (int, Range, Node, Fraction)) and type(value) is not bool

@@ -46,7 +46,7 @@ def width(value: Any) -> int:
 
 
 _HELD: dict[str, tuple[type, ...]] = {
-    "number": (int, Fraction, Range, Node),
+    "number": (int, Range, Node, Fraction),
     "text": (str,),
     "boolean": (bool, Node, Verdict),
     "list": (tuple,),
@@ -71,6 +71,8 @@ def out_of_bounds(declared: Declaration, value: Any) -> str:
     """How a value breaks what its declaration allows, or ""."""
     if declared.one_of and isinstance(value, str) and value not in declared.one_of:
         return f'is "{value}", expected one of {", ".join(declared.one_of)}'
+    if not declared.integer and declared.minimum is None and declared.below is None:
+        return ""
     for end in (low(value), high(value)):
         if isinstance(end, bool | str | Node | tuple | dict) or not isinstance(end, int | Fraction):
             continue

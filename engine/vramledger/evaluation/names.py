@@ -30,7 +30,8 @@ def lookup(ev: Evaluation, tree: Name, frame: Frame) -> Any:
                 found = ev.catalog_column(frame.own, first)
         if found is not None:
             for part in below.split(".") if dot else ():
-                found = ev.column(found, part, frame, tree)
+                known = found.values.get(part) if type(found) is Row else None
+                found = ev.column(found, part, frame, tree) if known is None else known
             return found
     if not frame.scope.namespace and name in ev.values:
         return ev.values[name]

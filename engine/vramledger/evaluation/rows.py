@@ -67,10 +67,10 @@ def sources(ev: Evaluation, fill: Any) -> list[tuple[Mapping[str, Any], Any, Any
 
 def column_of(ev: Evaluation, row: Any, name: str, frame: Frame, tree: Expr) -> Any:
     """A column of a row, a field of a record."""
-    if isinstance(row, NotApplicable):
-        return row
     if isinstance(row, Row):
         return row_column(ev, row, name)
+    if isinstance(row, NotApplicable):
+        return row
     if isinstance(row, CatalogRow):
         return catalog_column(ev, row, name)
     if isinstance(row, dict):
