@@ -114,7 +114,7 @@ def test_megatrons_bytes_a_parameter(precision: Any, sharding: str, devices: int
 
 
 def test_a_layout_whose_peak_is_not_counted_has_no_total() -> None:
-    scenario = {"model": "llama-3-8b", "hardware": "h100-80gb", "parallel": {"data": 8, "sharding": "zero3"}}
+    scenario = {"model": "llama-3-8b", "hardware": "h100-80gb", "parallel": {"data": 8, "tensor": 2}}
     ledger = evaluate_with(RULES, scenario)
     assert isinstance(ledger["total.bytes"], NotApplicable)
     assert ledger.fits is None
