@@ -129,15 +129,15 @@ def test_a_deepspeed_configuration_is_read(tmp_path: Path) -> None:
         "gradient_clipping": 1.0,
         "bf16": {"enabled": True},
         "optimizer": {"type": "AdamW", "params": {"lr": 1e-5}},
-        "zero_optimization": {"stage": 2, "offload_optimizer": {"device": "cpu"}, "reduce_bucket_size": 5e8},
+        "zero_optimization": {"stage": 2, "offload_optimizer": {"device": "cpu"}, "reduce_bucket_size": 2e8, "x": 1},
     }
     (tmp_path / "ds_config.json").write_text(json.dumps(written), encoding="utf-8")
     scenario = {"model": "llama-3-8b", "parallel": {"data": 8, "deepspeed": "ds_config.json"}, "batch": {"size": 3}}
     ledger = evaluate_with(RULES, scenario, base=tmp_path)
-    told = ("parallel.sharding", "offload.optimizer", "precision.name", "batch.size", "batch.accumulation")
-    assert [ledger[name] for name in told] == ["zero2", "cpu", "bf16-master", 3, 4]
+    told = ("parallel.sharding", "offload.optimizer", "precision.name", "batch.size", "batch.accumulation", "zero.bucket_size")
+    assert [ledger[name] for name in told] == ["zero2", "cpu", "bf16-master", 3, 4, 200000000]
     assert ledger["gradients.bytes"] == 2 * 8030261248 // 8
-    assert any("not counted: zero_optimization.reduce_bucket_size" in text for text in ledger.warnings)
+    assert any("not counted: zero_optimization.x" in text for text in ledger.warnings)
     other = evaluate_with(RULES, {**scenario, "precision": "fp32", "parallel.sharding": "zero1"}, base=tmp_path)
     assert [other[name] for name in told[:3]] == ["zero1", "cpu", "fp32"]
 
