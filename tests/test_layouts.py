@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from vramledger.api import evaluate_with
 from vramledger.evaluation.values import NotApplicable
+from vramledger.problems import Problems
 from vramledger.rules.open import open_rules
 
 RULES = open_rules()
@@ -149,3 +150,86 @@ def test_stages_of_deepspeed(stage: int, sharding: str, tmp_path: Path) -> None:
     path.write_text(json.dumps({"zero_optimization": {"stage": stage}, "fp16": {"enabled": True}}), encoding="utf-8")
     ledger = evaluate_with(RULES, {"model": "gpt2", "parallel": {"data": 2, "deepspeed": str(path)}})
     assert (ledger["parallel.sharding"], ledger["precision.name"]) == (sharding, "fp16-master")
+
+
+FSDP = """\
+distributed_type: FSDP
+downcast_bf16: 'no'
+fsdp_config:
+  fsdp_auto_wrap_policy: TRANSFORMER_BASED_WRAP
+  fsdp_activation_checkpointing: true
+  fsdp_offload_params: false
+  fsdp_ofload_params: true
+  fsdp_reshard_after_forward: HYBRID_SHARD
+  fsdp_version: 1
+mixed_precision: bf16
+num_machines: 2
+num_processes: 16
+"""
+
+
+def test_an_accelerate_configuration_is_read(tmp_path: Path) -> None:
+    """Its keys as accelerate 1.15 writes them; of a name that it does not know the nearest is told."""
+    (tmp_path / "default_config.yaml").write_text(FSDP, encoding="utf-8")
+    ledger = evaluate_with(RULES, {"model": "gpt2", "parallel": {"accelerate": "."}}, base=tmp_path)
+    told = ("parallel.sharding", "parallel.data", "precision.name", "checkpointing.name")
+    assert [ledger[name] for name in told] == ["fsdp", 8, "bf16-mixed", "full"]
+    assert "fsdp_ofload_params (did you mean fsdp_config.fsdp_offload_params" in ledger.warnings[0]
+
+
+def test_what_cannot_stand_in_a_configuration_is_told_with_its_place(tmp_path: Path) -> None:
+    wrong = FSDP.replace("bf16\n", "bf61\n").replace("16\n", "sixteen\n").replace("version: 1", "version: 3")
+    (tmp_path / "a.yaml").write_text(wrong, encoding="utf-8")
+    (tmp_path / "ds.json").write_text('{\n\t"zero_optimization":\n\t\t{"stage": "3"}\n}', encoding="utf-8")
+    for name, file, places in (
+        ("accelerate", "a.yaml", {"12:16", "10:18", "9:17"}),
+        ("deepspeed", "ds.json", {"3:14"}),
+    ):
+        with pytest.raises(Problems) as found:
+            evaluate_with(RULES, {"model": "gpt2", "parallel": {name: file}}, base=tmp_path)
+        at = [problem.labels[0].place for problem in found.value.problems]
+        assert {f"{place.line}:{place.column}" for place in at} == places
+        assert {problem.code for problem in found.value.problems} == {"type-clash"}
+
+
+def test_a_configuration_that_names_another_is_read_with_it(tmp_path: Path) -> None:
+    """DeepSpeed's own file is stronger than what accelerate says beside it."""
+    says = "distributed_type: DEEPSPEED\nnum_processes: 4\n"
+    says += "deepspeed_config: {deepspeed_config_file: ds.json, zero_stage: 1}\n"
+    (tmp_path / "a.yaml").write_text(says, encoding="utf-8")
+    (tmp_path / "ds.json").write_text(
+        '{"zero_optimization": {"stage": 2}, "fp16": {"enabled": true}}', encoding="utf-8"
+    )
+    ledger = evaluate_with(RULES, {"model": "gpt2", "parallel": {"accelerate": "a.yaml"}}, base=tmp_path)
+    told = ("parallel.sharding", "parallel.data", "precision.name")
+    assert [ledger[name] for name in told] == ["zero2", 4, "fp16-master"]
+
+
+SCRIPT = """\
+#!/bin/bash
+GPUS_PER_NODE=8
+LAUNCH=(
+    --nproc_per_node $GPUS_PER_NODE
+    --nnodes ${NODES:-16}   # --nnodes 4 on the small machines
+)
+MODEL="
+    --num-layers 96 --hidden-size 12288 \\
+    --num-attention-heads 96 --seq-length 2048 --max-position-embeddings 2048"
+torchrun ${LAUNCH[@]} pretrain_gpt.py $MODEL \\
+\t--tensor-model-parallel-size=8 --pipeline-model-parallel-size 8 --micro-batch-size 1 --global-batch-size 1536 \\
+\t--rampup-batch-size 16 16 5859375 --bf16 --use-distributed-optimizer --split 949,50,1 --save "$1" --sequence-parallel
+"""
+
+
+def test_arguments_of_megatron_are_read(tmp_path: Path) -> None:
+    """A script like Megatron-LM's own for GPT-3, and a line; a scenario's own model stays as it is."""
+    (tmp_path / "run.sh").write_text(SCRIPT, encoding="utf-8")
+    scenario = {"model": {"vocab_size": 51200}, "parallel": {"megatron": "run.sh"}}
+    ledger = evaluate_with(RULES, scenario, base=tmp_path)
+    degrees = ("parallel.data", "parallel.tensor", "parallel.pipeline", "batch.accumulation", "parallel.sequence")
+    assert [ledger[name] for name in degrees] == [2, 8, 8, 768, True]
+    assert (ledger["precision.gradients"], ledger["parallel.sharding"]) == ("fp32", "distributed-optimizer")
+    assert ledger["parameters.count"] == 174_615_846_912
+    assert not any("not counted:" in text for text in ledger.warnings)
+    other = evaluate_with(RULES, {**scenario, "model": "gpt2"}, base=tmp_path)
+    assert (other["model.layers"], other["parallel.tensor"]) == (12, 8)

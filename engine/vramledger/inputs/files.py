@@ -1,4 +1,4 @@
-"""Files that specs know how to read: a JSON object becomes a record of facts."""
+"""Files that specs know how to read: the fields of a JSON object, of YAML or of a command line become a record."""
 
 from __future__ import annotations
 
@@ -10,15 +10,49 @@ from pathlib import Path
 from typing import Any
 
 from vramledger.evaluation.values import exact
+from vramledger.inputs.arguments import read_arguments
 from vramledger.problems import Place, Problem, problem
 from vramledger.rules.bytes import LARGEST_FILE, decode_text, read_bytes
-from vramledger.rules.read import DEEPEST
+from vramledger.rules.read import DEEPEST, read_yaml
+from vramledger.rules.tree import Mapping, to_data
 
 
 def find(given: str, base: Path, name: str) -> Path:
     """The file that a scenario means: itself, or the file of that name in the folder it names."""
     path = base / Path(given).expanduser()
     return path / name if os.path.isdir(path) else path  # noqa: PTH112 - a path of any length and signs is asked
+
+
+def read_fields(path: Path, form: str) -> tuple[dict[str, Any], bytes, list[Problem]]:
+    """The fields of a file as a record, its bytes, and what is wrong with it; a form is json, yaml or arguments."""
+    if form == "json":
+        data, content, fault = read_json(path)
+        return data, content, [fault] if fault else []
+    content, fault = read_bytes(path)
+    if fault is not None:
+        return {}, b"", [fault]
+    tree, faults = _tree(content, path, form)
+    return ({}, b"", faults) if tree is None else (to_data(tree), content, [])
+
+
+def places(path: Path, content: bytes, form: str) -> Mapping | None:
+    """The tree of a file that was read, for the places of its fields."""
+    return _tree(content.replace(b"\t", b" "), path, "yaml" if form == "json" else form)[0]
+
+
+def _tree(content: bytes, path: Path, form: str) -> tuple[Mapping | None, list[Problem]]:
+    text, fault = decode_text(content, str(path))
+    if fault is not None:
+        return None, [fault]
+    if form == "arguments":
+        return read_arguments(text, path.as_posix()), []
+    trees, faults = read_yaml(text, path.as_posix())
+    if faults:
+        return None, faults
+    if len(trees) == 1 and isinstance(trees[0], Mapping):
+        return trees[0], []
+    found = "nothing" if not trees else f"{len(trees)} documents" if len(trees) > 1 else "no fields"
+    return None, [problem("not-a-mapping", f"expected fields, found {found}", Place(path.as_posix(), 1, 1))]
 
 
 def read_json(path: Path, most: int = LARGEST_FILE) -> tuple[dict[str, Any], bytes, Problem | None]:

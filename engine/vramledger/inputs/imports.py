@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any
 
-from vramledger.evaluation.brief import frozen
+from vramledger.evaluation.brief import brief, frozen
 from vramledger.evaluation.evaluate import Evaluation
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.values import NotApplicable
 from vramledger.language.syntax import Name, walk
-from vramledger.problems import Place, Problems, problem
+from vramledger.problems import Place, Problem, Problems, nearest, problem
 from vramledger.rules.load import RuleSet
 from vramledger.rules.overlay import program_of
-from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, to_data
+from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, find, to_data
 
 _ABSENT = NotApplicable("left out")
+_TYPES: dict[str, tuple[type, ...]] = {
+    "boolean": (bool,),
+    "whole": (int,),
+    "number": (int, float, Fraction),
+    "text": (str,),
+    "list": (list,),
+    "record": (dict,),
+}
 
 
 def imported(ruleset: RuleSet, name: str, record: dict[str, Any]) -> dict[str, Any]:
@@ -51,14 +60,54 @@ def imported(ruleset: RuleSet, name: str, record: dict[str, Any]) -> dict[str, A
 
 
 def unread(ruleset: RuleSet, entry: str, record: dict[str, Any]) -> list[str]:
-    """The fields of a record, by dotted names, that no formula of the import reads and that it does not call silent."""
-    silent, scenario = (ruleset.tree("import", entry).get(key) for key in ("silent", "scenario"))
+    """The fields of a record, by dotted names, that no formula of the import reads and that it does not call silent.
+
+    Of a name that the import does not know at all the nearest that it knows is told.
+    """
+    silent, scenario, takes = (ruleset.tree("import", entry).get(key) for key in ("silent", "scenario", "takes"))
     if not isinstance(silent, Sequence) or scenario is None:
         return []
     into = _text(ruleset, entry)
     read = {name.removeprefix(f"{into}.") for scalar in _scalars(scenario) for name in _names(ruleset, scalar)}
-    known = {*read, *to_data(silent)}
-    return [path for path in _leaves(record) if not any(f"{path}.".startswith(f"{name}.") for name in known)]
+    counted, known = {*read, *to_data(silent)}, {*read, *to_data(silent), *(to_data(takes) or ())}
+    left = [path for path in _leaves(record) if not any(f"{path}.".startswith(f"{name}.") for name in counted)]
+    return [path if path in known else f"{path} {_near(path, known)}".rstrip() for path in left]
+
+
+def _near(path: str, known: set[str]) -> str:
+    hint = nearest(path, known).rstrip("?")
+    return f"({hint})" if hint else ""
+
+
+def misfits(
+    ruleset: RuleSet, entry: str, record: dict[str, Any], place: Callable[[], Mapping | None]
+) -> Iterator[Problem]:
+    """Fields that hold what the import says they cannot; `place` reads the file's tree, for where they stand."""
+    takes = ruleset.tree("import", entry).get("takes")
+    tree = None
+    for name, node in takes.items if isinstance(takes, Mapping) else ():
+        wanted = to_data(node)
+        options = wanted if isinstance(wanted, list) else [wanted]
+        steps = name.text.split(".")
+        value: Any = record
+        for step in steps:
+            value = value.get(step) if isinstance(value, dict) else None
+        if value is None or any(_fits(value, option) for option in options):
+            continue
+        tree = tree or place()
+        at = None if tree is None else find(tree, iter(steps)).place
+        words = (option if isinstance(option, str) else brief(option) for option in options)
+        message = f"{name.text} is {brief(frozen(value))}, expected {' or '.join(words)}"
+        near = nearest(value, [one for one in options if isinstance(one, str)]) if isinstance(value, str) else ""
+        yield problem("type-clash", message, at, near)
+
+
+def _fits(value: Any, option: Any) -> bool:
+    """Whether a value is of the type that a word names, or the very value that it is."""
+    types = _TYPES.get(option) if isinstance(option, str) else None
+    if types is None:
+        return value == option and isinstance(value, bool) == isinstance(option, bool)
+    return isinstance(value, types) and (bool in types or not isinstance(value, bool))
 
 
 def _leaves(record: dict[str, Any], before: str = "") -> Iterator[str]:

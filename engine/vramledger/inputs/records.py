@@ -10,9 +10,10 @@ from typing import Any
 
 from vramledger.evaluation.brief import frozen
 from vramledger.inputs.checkpoint import read_checkpoint
-from vramledger.inputs.files import find, read_json
+from vramledger.inputs.files import find, places, read_fields
 from vramledger.inputs.hub import fetched, is_repository
-from vramledger.inputs.imports import imported, unread
+from vramledger.inputs.imports import imported, misfits, unread
+from vramledger.inputs.raw import tree_of
 from vramledger.problems import Label, Place, Problem, problem
 from vramledger.rules.build import text_of
 from vramledger.rules.load import RuleSet
@@ -20,7 +21,7 @@ from vramledger.rules.model import Kind
 from vramledger.rules.tree import Mapping, Node, Scalar, to_data
 from vramledger.rules.unfold import unfold
 
-_JSON = "json"
+_FIELDS = ("json", "yaml", "arguments")
 Noted = dict[str, tuple[Scalar, Node]]  # by quantity: its key as it is written, and what is said
 
 
@@ -42,16 +43,27 @@ class Records:
     def read(self, given: Noted) -> Noted:
         """Takes what names a file or is a record itself; what is left of the facts comes back."""
         kept = dict(given)
-        for kind in self.ruleset.kinds.values():
-            for entry in self.ruleset.names(kind.name) if kind.reads else ():
-                tree = self.ruleset.tree(kind.name, entry)
-                given_as = text_of(tree.get("given"))  # an import that reads no file has none
-                noted = kept.pop(given_as, None) if given_as else None
-                if noted is not None:
-                    self._read_file(entry, to_data(tree), *noted)
+        files = self._read_from()
+        for name, (entry, tree) in files.items():
+            noted = kept.pop(name, None)
+            if noted is not None:
+                self._read_file(entry, to_data(tree), *noted)
+        while named := next((name for name in files if name in self.brought), ""):
+            entry, tree = files[named]
+            key = tree_of(named)
+            assert isinstance(key, Scalar)
+            self._read_file(entry, to_data(tree), key, tree_of(self.brought.pop(named)))
         for kind in self.ruleset.kinds.values():
             kept = self._take_inner(kind, kept)
         return kept
+
+    def _read_from(self) -> dict[str, tuple[str, Mapping]]:
+        """The imports that read a file, by the quantity that names it; one that reads no file has none."""
+        kinds = [kind for kind in self.ruleset.kinds.values() if kind.reads]
+        trees = [
+            (entry, self.ruleset.tree(kind.name, entry)) for kind in kinds for entry in self.ruleset.names(kind.name)
+        ]
+        return {name: (entry, tree) for entry, tree in trees if (name := text_of(tree.get("given")))}
 
     def lay(self, parts: MappingOf[str, dict[str, Any]]) -> None:
         """Lays parts of records that a scenario gives over what was read."""
@@ -79,7 +91,7 @@ class Records:
         if not isinstance(value, Scalar) or value.null:
             self.problems.append(problem("type-clash", f"{key.text} names a file or folder", key.place))
             return
-        headed = says.get("format", _JSON) != _JSON
+        headed = says.get("format", "json") not in _FIELDS
         if self.closed:
             message = f"{says['given']} names a file, and a scenario that is sent here may name none"
             hint = "give its tensors themselves" if headed else f"give the fields of its {says['file']} themselves"
@@ -104,10 +116,12 @@ class Records:
 
     def _take_file(self, entry: str, says: dict[str, Any], path: Path) -> list[Problem]:
         """Takes what a file says as the record that it fills, and what that brings to the scenario."""
-        if says.get("format", _JSON) == _JSON:
-            data, content, fault = read_json(path)
-            if fault is not None:
-                return [fault]
+        form = says.get("format", "json")
+        if form in _FIELDS:
+            data, content, faults = read_fields(path, form)
+            faults = faults or list(misfits(self.ruleset, entry, data, lambda: places(path, content, form)))
+            if faults:
+                return faults
         else:
             found = read_checkpoint(self.ruleset, says, path)
             if isinstance(found, list):

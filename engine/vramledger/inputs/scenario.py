@@ -75,24 +75,22 @@ class _Reader:
         """Takes what stands on the command line: it replaces what the scenario says, a name all of its kind's facts."""
         before, self.given = self.given, {}
         self.take(tree)
-        spaces = [
-            f"{space}."
-            for kind in self.ruleset.kinds.values()
-            if kind.selector in self.given and f"{kind.namespace}.name" == kind.selector
-            for space in (kind.namespace, kind.rest)
-            if space
-        ]
-        kept = {name: noted for name, noted in before.items() if not name.startswith(tuple(spaces))}
-        self.given = {**kept, **self.given}
+        chosen = [kind for kind in self.ruleset.kinds.values() if kind.selector in self.given]
+        self.given = {
+            **_less(before, [kind for kind in chosen if f"{kind.namespace}.name" == kind.selector]),
+            **self.given,
+        }
 
-    def _lay_under(self, brought: MappingOf[str, Any]) -> None:
-        """Takes what a file brings, where the scenario is silent."""
+    def _lay_under(self, brought: MappingOf[str, Any], written: Noted) -> None:
+        """Takes what a file brings where the scenario is silent; of what it chooses itself nothing is brought."""
         if brought:
             own, self.given = self.given, {}
             tree = tree_of(brought)
             assert isinstance(tree, Mapping)
             self.take(tree)
-            self.given = {**self.given, **own}
+            kinds = self.ruleset.kinds.values()
+            chosen = [kind for kind in kinds if kind.selector in written or (kind.rest and _any_of(kind, written))]
+            self.given = {**_less(self.given, chosen), **own}
 
     def _note(self, key: Scalar, name: str, value: Node) -> None:
         kind = self.kinds.get(name)
@@ -139,7 +137,7 @@ class _Reader:
     def finish(self) -> Scenario:
         written = self.given
         self.given = self.records.read(written)
-        self._lay_under(self.records.brought)
+        self._lay_under(self.records.brought, written)
         self.asked = {**{name: value for name, (_, value) in written.items()}, **self.records.asked}
         self.problems += self.records.problems
         self._select()
@@ -364,6 +362,17 @@ class _Reader:
             inside = [other for other in known if other.startswith(f"{prefix}.")]
             hint = f"{prefix} has: {', '.join(sorted(other.rpartition('.')[2] for other in inside))}" if inside else ""
         return problem("unknown-name", f"nothing is called {name}", key.place, hint)
+
+
+def _any_of(kind: Kind, given: Noted) -> bool:
+    """Whether anything is given in a kind's namespace."""
+    return any(name.startswith(f"{kind.namespace}.") for name in given)
+
+
+def _less(given: Noted, kinds: list[Kind]) -> Noted:
+    """Facts without those of some kinds."""
+    spaces = tuple(f"{space}." for kind in kinds for space in (kind.namespace, kind.rest) if space)
+    return {name: noted for name, noted in given.items() if not name.startswith(spaces)}
 
 
 def _said(written: MappingOf[str, tuple[Scalar, Node]]) -> str:
