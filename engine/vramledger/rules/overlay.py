@@ -126,7 +126,8 @@ def _tables(tables: list[Table], extra: MappingOf[str, list[Fill]]) -> dict[str,
         fills = table.fills if table.overrides else (*before.fills, *table.fills)
         columns = {**before.columns, **table.columns}
         merged[table.name] = Table(table.name, before.says or table.says, columns, fills, before.place, before.layer)
+    replaced = {table.name for table in tables if table.overrides}  # their rows alone are left, entries' are not added
     for name, own in extra.items():
-        if name in merged:
+        if name in merged and name not in replaced:
             merged[name] = merged[name]._replace(fills=(*merged[name].fills, *own))
     return merged
