@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,11 @@ def test_megatrons_bytes_a_parameter(precision: Any, sharding: str, devices: int
 
 
 def test_a_layout_whose_peak_is_not_counted_has_no_total() -> None:
-    scenario = {"model": "llama-3-8b", "hardware": "h100-80gb", "parallel": {"data": 8, "tensor": 2}}
+    scenario = {
+        "model": "llama-3-8b",
+        "hardware": "h100-80gb",
+        "parallel": {"data": 8, "pipeline": 2, "sharding": "fsdp"},
+    }
     ledger = evaluate_with(RULES, scenario)
     assert isinstance(ledger["total.bytes"], NotApplicable)
     assert ledger.fits is None
@@ -135,7 +140,14 @@ def test_a_deepspeed_configuration_is_read(tmp_path: Path) -> None:
     (tmp_path / "ds_config.json").write_text(json.dumps(written), encoding="utf-8")
     scenario = {"model": "llama-3-8b", "parallel": {"data": 8, "deepspeed": "ds_config.json"}, "batch": {"size": 3}}
     ledger = evaluate_with(RULES, scenario, base=tmp_path)
-    told = ("parallel.sharding", "offload.optimizer", "precision.name", "batch.size", "batch.accumulation", "zero.bucket_size")
+    told = (
+        "parallel.sharding",
+        "offload.optimizer",
+        "precision.name",
+        "batch.size",
+        "batch.accumulation",
+        "zero.bucket_size",
+    )
     assert [ledger[name] for name in told] == ["zero2", "cpu", "bf16-master", 3, 4, 200000000]
     assert (ledger["gradients.bytes"], ledger["host.updated_elements"]) == (0, 8030261248 // 8)
     assert any("not counted: zero_optimization.x" in text for text in ledger.warnings)
@@ -232,3 +244,69 @@ def test_arguments_of_megatron_are_read(tmp_path: Path) -> None:
     assert not any("not counted:" in text for text in ledger.warnings)
     other = evaluate_with(RULES, {**scenario, "model": "gpt2"}, base=tmp_path)
     assert (other["model.layers"], other["parallel.tensor"]) == (12, 8)
+
+
+def staged(**parallel: Any) -> Any:
+    scenario = {
+        "model": "llama-3-8b",
+        "implementation": "megatron-core",
+        "precision": {"name": "bf16-master", "gradients": "fp32"},
+        "batch": {"size": 1, "sequence_length": 2048, "accumulation": 64},
+        "parallel": {"vocabulary_multiple": 1, **parallel},
+    }
+    return evaluate_with(RULES, scenario)
+
+
+@pytest.mark.parametrize(
+    ("more", "in_flight"),
+    [
+        ({}, [4, 3, 2, 1]),
+        ({"schedule": "gpipe"}, [64, 64, 64, 64]),
+        ({"schedule": "zb-h2"}, [7, 7, 7, 7]),
+        ({"interleave": 2}, [Fraction(11, 2), Fraction(9, 2), Fraction(7, 2), Fraction(5, 2)]),
+    ],
+)
+def test_micro_batches_in_flight(more: dict[str, Any], in_flight: list[Any]) -> None:
+    """Interleaved, the first stage holds p * (1 + (p - 1) / (p * v)) of them, as Korthikanti et al. have it."""
+    ledger = staged(pipeline=4, **more)
+    stages = ledger.table("stages")
+    assert [one["in_flight"] for one in stages] == in_flight
+    assert ledger["allocated.bytes"] == max(one["peak_bytes"] for one in stages)
+
+
+@pytest.mark.parametrize(
+    ("more", "layers"),
+    [({}, [8] * 4), ({"first_layers": 6}, [6, 9, 9, 8]), ({"first_layers": 7, "last_layers": 5}, [7, 10, 10, 5])],
+)
+def test_stages_add_up_to_the_model(more: dict[str, Any], layers: list[int]) -> None:
+    ledger = staged(pipeline=4, **more)
+    stages = ledger.table("stages")
+    assert [one["layers"] for one in stages] == layers
+    assert sum(one["parameters_bytes"] for one in stages) == 2 * 8030261248
+    fullest = stages[ledger["fullest.place"]]
+    for quantity in ("parameters", "master", "gradients", "optimizer"):
+        assert ledger[f"{quantity}.bytes"] == fullest[f"{quantity}_bytes"]
+    low, high = ledger.total
+    parts = [part if isinstance(part, tuple) else (part, part) for part in ledger.components.values()]
+    assert (sum(part[0] for part in parts), sum(part[1] for part in parts)) == (low, high)
+
+
+def test_a_sequence_is_split_among_devices() -> None:
+    whole, split = (staged(tensor=2, sequence=True, context=size)["saved.bytes"] for size in (1, 2))
+    assert whole == 2 * split
+    along, across = (staged(tensor=4, sequence=along)["activations.bytes"] for along in (True, False))
+    assert along < across < 4 * along
+
+
+def test_a_latent_vector_is_cached_whole_on_every_device() -> None:
+    """vLLM holds one head of a latent cache, and at least one of a grouped one."""
+    for model, tensor, share in (
+        ("deepseek-v3", 8, 1),
+        ("llama-3-8b", 4, Fraction(1, 4)),
+        ("llama-3-8b", 16, Fraction(1, 8)),
+    ):
+        whole, part = (
+            evaluate_with(RULES, {"model": model, "task": "inference", "parallel": {"tensor": size}})["kv_cache.bytes"]
+            for size in (1, tensor)
+        )
+        assert part == whole * share

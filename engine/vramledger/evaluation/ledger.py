@@ -202,7 +202,7 @@ class Ledger:
         self.evaluation.allow()
         try:
             rows = self.evaluation.rows(name) if name in self.program.tables else ()
-            found = {row.name: self.evaluation.cell(row, "bytes") for row in rows}
+            found = {row.label: self.evaluation.cell(row, "bytes") for row in rows}
         except Fault as fault:
             raise Problems([fault.problem]) from None
         return {name: public(value) for name, value in found.items() if not isinstance(value, NotApplicable)}

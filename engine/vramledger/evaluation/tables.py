@@ -60,4 +60,6 @@ def _label(name: str, source: Any) -> str:
         return f"{source.label} / {name}" if name else source.label
     if isinstance(source, dict) and isinstance(source.get("name"), str):
         return f"{source['name']}" if not name else f"{source['name']} / {name}"
+    if type(source) is int:
+        return f"{name} {source}"
     return name
