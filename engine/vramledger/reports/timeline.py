@@ -33,7 +33,7 @@ def blocks(timeline: Timeline) -> Iterator[Block]:
         for moment in timeline.moments
     ]
     right = frozenset(range(2, len(components) + 3))
-    yield Table(("phase", "moment", *components, "allocated", ""), rows, right)
+    yield Table(("phase", "moment", *components, "tensors", ""), rows, right)
     lives = [
         (life.name, life.component, in_bytes(life.bytes), f"{float(100 * Fraction(life.bytes) / peak.bytes):.1f} %")
         for life in peak.lives
