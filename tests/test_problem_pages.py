@@ -22,7 +22,7 @@ from vramledger.codes import Code
 from vramledger.evaluation.ledger import HEADLINES
 from vramledger.inputs.checks import run_scenario
 from vramledger.problems import Problems
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 
 ROOT = Path(__file__).parent.parent
 PAGES = ROOT / "docs" / "problems"
@@ -169,7 +169,7 @@ def evaluated() -> list[str]:
     specs = ["rules"] if Path("rules").exists() else []
     scenario = Path("scenario.yaml")
     try:
-        ruleset = open_rules(specs)
+        ruleset = opened(specs)
         if scenario.exists():
             ledger = vramledger.evaluate(scenario, specs=specs)
             assert [ledger[name] for name in HEADLINES]
@@ -183,11 +183,11 @@ def evaluated() -> list[str]:
     return []
 
 
-def linted(shell, folder: str = "rules") -> list[str]:
+def linted(run, folder: str = "rules") -> list[str]:
     """The findings of `vramledger lint` in a folder or file."""
-    _, printed = shell(f"vramledger lint --specs {folder}")
-    assert re.search(r"^\d+ errors, \d+ warnings$", printed, re.MULTILINE)
-    return reported(printed)
+    _, out, err = run("lint", "--specs", folder)
+    assert re.search(r"^\d+ errors, \d+ warnings$", out, re.MULTILINE)
+    return reported(err + out)
 
 
 def test_each_code_has_a_page_and_each_page_a_code():
@@ -219,16 +219,16 @@ def test_what_is_bad_gives_that_problem(code, given):
 
 
 @pytest.mark.parametrize("code", WARNED)
-def test_what_is_doubtful_gives_that_warning(code, given, shell):
+def test_what_is_doubtful_gives_that_warning(code, given, run):
     assert given(sections(PAGES / f"{code}.md")["Bad"]) == []
-    assert {*linted(shell)} == {code}
+    assert {*linted(run)} == {code}
 
 
 @pytest.mark.parametrize("code", [code for code in CODES if code not in TOLD])
-def test_what_is_good_gives_no_problem_and_no_warning(code, given, shell):
+def test_what_is_good_gives_no_problem_and_no_warning(code, given, run):
     assert given(sections(PAGES / f"{code}.md")["Good"]) == []
     if Path("rules").exists():
-        assert linted(shell) == []
+        assert linted(run) == []
 
 
 @pytest.mark.parametrize("name", LINTED)

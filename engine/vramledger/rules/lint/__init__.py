@@ -23,13 +23,15 @@ def lint(ruleset: RuleSet) -> Iterator[Problem]:
     """
     entries = [ruleset.entry(kind, name) for kind in ruleset.kinds for name in ruleset.names(kind)]
     world = World(ruleset, entries)
+    documents = list(ruleset.documents())
+    told = [document for document in documents if document.user] or documents
+    paths = frozenset(document.path for document in told)
     found = [
-        *said(ruleset),
-        *magic_numbers(world),
-        *unused(world),
+        *said(ruleset, told),
+        *magic_numbers(world, told, paths),
+        *unused(world, paths),
         *never_applies(world),
         *later_stages(ruleset, Reader(world)),
     ]
-    users = {document.path for document in ruleset.documents() if document.user}
-    left = [one for one in silenced(ruleset, dict.fromkeys(found)) if not users or one.labels[0].place.path in users]
+    left = silenced(told, (one for one in dict.fromkeys(found) if one.labels[0].place.path in paths))
     yield from sorted(left, key=lambda one: one.labels[0].place[:3])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from vramledger.language.syntax import Number, walk
 from vramledger.problems import Problem
 from vramledger.rules.build import source_of
 from vramledger.rules.lint.extent import Extent, Extents, extent
 from vramledger.rules.lint.finding import finding
+from vramledger.rules.load import Document
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
 from vramledger.rules.world import World
 
@@ -17,15 +18,17 @@ PLAIN = frozenset((0, 1, 2, 3, 4, 8, 10, 16, 32, 64, 100, 1000, 1024))
 UNITS = frozenset((0, 1))
 
 
-def magic_numbers(world: World) -> Iterator[Problem]:
-    """Numbers that cite no source: in a stage beside the formula, in an entry anywhere."""
+def magic_numbers(world: World, documents: Iterable[Document], paths: frozenset[str]) -> Iterator[Problem]:
+    """Numbers of some documents, which have these paths, that cite no source: in a stage beside the formula, in an
+    entry anywhere.
+    """
     cited: list[Extent] = []
-    for document in world.ruleset.documents():
+    for document in documents:
         tree = document.tree()
         whole = document.head in world.ruleset.kinds and source_of(tree) is not None
         cited += [extent(tree)] if whole else _sourced(tree, None, top=True)
     vouched = Extents(cited)
-    for formula, _ in world.formulas():
+    for formula in (formula for formula, _ in world.formulas() if formula.scalar.place.path in paths):
         for part in walk(formula.tree):
             if not isinstance(part, Number) or part.value in (PLAIN if part.unit is None else UNITS):
                 continue

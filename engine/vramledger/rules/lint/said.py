@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from vramledger.problems import Place, Problem
 from vramledger.rules.build import named, pairs, source_of, text_of
 from vramledger.rules.lint.finding import finding
-from vramledger.rules.load import RuleSet
+from vramledger.rules.load import Document, RuleSet
 from vramledger.rules.model import Kind
 from vramledger.rules.tree import Mapping, Node, Scalar
 
 _DECLARING = ("facts", "fields")  # blocks whose items declare quantities
 
 
-def said(ruleset: RuleSet) -> Iterator[Problem]:
-    """What does not say what it is, cites nothing, or is assumed without a reason."""
-    for document in ruleset.documents():
+def said(ruleset: RuleSet, documents: Iterable[Document]) -> Iterator[Problem]:
+    """What of some documents does not say what it is, cites nothing, or is assumed without a reason."""
+    for document in documents:
         tree = document.tree()
         where = f"{document.head} {document.name}"
         place = document.place

@@ -10,15 +10,15 @@ from vramledger.problems import Problem
 from vramledger.rules.build import pairs
 from vramledger.rules.lint.extent import Extent, Extents, extent
 from vramledger.rules.lint.finding import finding
-from vramledger.rules.load import RuleSet
+from vramledger.rules.load import Document
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
 
 CODES = get_args(Code)
 
 
-def silenced(ruleset: RuleSet, found: Iterable[Problem]) -> Iterator[Problem]:
-    """What of the findings is left, and the silences that silence nothing."""
-    silences = [one for document in ruleset.documents() for one in _silences(document.tree(), None)]
+def silenced(documents: Iterable[Document], found: Iterable[Problem]) -> Iterator[Problem]:
+    """What is left of the findings in some documents, and the silences there that silence nothing."""
+    silences = [one for document in documents for one in _silences(document.tree(), None)]
     by_code: dict[str, list[Extent]] = {}
     for code, where in silences:
         by_code.setdefault(code.text, []).append(where)

@@ -11,9 +11,11 @@ from vramledger.rules.weave import Weaver
 from vramledger.rules.world import World
 
 
-def unused(world: World) -> Iterator[Problem]:
-    """Facts, fields of kinds, tables and columns that nothing reads."""
-    read = _read(world)
+def unused(world: World, paths: frozenset[str]) -> Iterator[Problem]:
+    """Facts, fields of kinds, tables and columns of some files that nothing in these reads; the other files are sound
+    without them, and so read none.
+    """
+    read = _read(world, paths)
     kinds = world.ruleset.kinds.values()
     for kind in kinds:
         read.update(fact for fact, _ in filter(None, (kind.when,)))
@@ -24,9 +26,13 @@ def unused(world: World) -> Iterator[Problem]:
         read.update(one["given"].text for one in fields if "given" in one)
     given = {rule.name for rule in world.rules if not rule.scope.namespace}
     for name, declared in world.declarations.items():
+        if declared.place.path not in paths:
+            continue
         if name not in read and name not in given and not declared.by_rule and _is_input(world, name, declared):
             yield finding("unused", f"no formula reads {name}", declared.place, "remove it, or say who reads it")
     for table in world.tables:
+        if table.place.path not in paths:
+            continue
         if table.columns and table.name not in read:
             yield finding("unused", f"no formula reads the table {table.name}", table.place, "remove it")
         for name, declared in table.columns.items():
@@ -35,12 +41,13 @@ def unused(world: World) -> Iterator[Problem]:
                 yield finding("unused", message, declared.place, "remove it, or say who reads it")
 
 
-def _read(world: World) -> set[str]:
-    """What some formula names: quantities and tables by name, columns as table[column]."""
+def _read(world: World, paths: frozenset[str]) -> set[str]:
+    """What some formula of the files names: quantities and tables by name, columns as table[column]."""
     weaver = Weaver(world.ruleset, world.entries)
     found = {
         read.node
         for reading in weaver.readings()
+        if reading.formula.scalar.place.path in paths
         for read in weaver.reader.reads(reading.formula.tree, reading.scope, reading.rows)
     }
     for notice in world.notices:
