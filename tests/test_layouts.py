@@ -183,8 +183,8 @@ def test_an_accelerate_configuration_is_read(tmp_path: Path) -> None:
     """Its keys as accelerate 1.15 writes them; of a name that it does not know the nearest is told."""
     (tmp_path / "default_config.yaml").write_text(FSDP, encoding="utf-8")
     ledger = evaluate_with(RULES, {"model": "gpt2", "parallel": {"accelerate": "."}}, base=tmp_path)
-    told = ("parallel.sharding", "parallel.data", "precision.name", "checkpointing.name")
-    assert [ledger[name] for name in told] == ["fsdp", 8, "bf16-mixed", "full"]
+    told = ("parallel.sharding", "parallel.data", "parallel.replicas", "precision.name", "checkpointing.name")
+    assert [ledger[name] for name in told] == ["fsdp", 16, 2, "bf16-gathered", "full"]
     assert "fsdp_ofload_params (did you mean fsdp_config.fsdp_offload_params" in ledger.warnings[0]
 
 
