@@ -15,7 +15,7 @@ from vramledger.language.syntax import Name, walk
 from vramledger.problems import Place, Problem, Problems, nearest, problem
 from vramledger.rules.load import RuleSet
 from vramledger.rules.overlay import program_of
-from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, find, to_data
+from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, find, scalars, to_data
 
 _ABSENT = NotApplicable("left out")
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -53,7 +53,7 @@ def imported(ruleset: RuleSet, name: str, record: dict[str, Any]) -> dict[str, A
     mapped = {} if found is _ABSENT else found
     others = fields.get("import.others")
     if others:
-        read = {name for scalar in _scalars(scenario) for name in _names(ruleset, scalar)}
+        read = {name for scalar in scalars(scenario) for name in _names(ruleset, scalar)}
         target = others["as"]
         mapped[target] = {**mapped.get(target, {}), **_rest(record, others, into, read)}
     return mapped
@@ -68,7 +68,7 @@ def unread(ruleset: RuleSet, entry: str, record: dict[str, Any]) -> list[str]:
     if not isinstance(silent, Sequence) or scenario is None:
         return []
     into = _text(ruleset, entry)
-    read = {name.removeprefix(f"{into}.") for scalar in _scalars(scenario) for name in _names(ruleset, scalar)}
+    read = {name.removeprefix(f"{into}.") for scalar in scalars(scenario) for name in _names(ruleset, scalar)}
     counted, known = {*read, *to_data(silent)}, {*read, *to_data(silent), *(to_data(takes) or ())}
     left = [path for path in _leaves(record) if not any(f"{path}.".startswith(f"{name}.") for name in counted)]
     return [path if path in known else f"{path} {_near(path, known)}".rstrip() for path in left]
@@ -146,17 +146,6 @@ def _thawed(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_thawed(item) for item in value]
     return {key: _thawed(item) for key, item in value.items()} if isinstance(value, dict) else value
-
-
-def _scalars(node: Node) -> Iterator[Scalar]:
-    if isinstance(node, Mapping):
-        for _, value in node.items:
-            yield from _scalars(value)
-    elif isinstance(node, Sequence):
-        for item in node.items:
-            yield from _scalars(item)
-    else:
-        yield node
 
 
 def _names(ruleset: RuleSet, scalar: Scalar) -> Iterator[str]:

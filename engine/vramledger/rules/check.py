@@ -27,6 +27,7 @@ from vramledger.rules.model import (
 from vramledger.rules.outline import NOTHING, Outline
 from vramledger.rules.outlined import apart
 from vramledger.rules.reads import Reader
+from vramledger.rules.tree import scalars
 from vramledger.rules.world import Names, World
 
 # What a file that could not be read may explain, unless a name is near that is there.
@@ -46,6 +47,7 @@ def _faults(ruleset: RuleSet, outline: Outline | None) -> Iterator[Problem]:
     sound = _paths(ruleset.base) if ruleset.base is not None and outline is not None else set()
     everything = [(kind, name) for kind in ruleset.kinds for name in ruleset.names(kind)]
     entries = [ruleset.entry(*key) for key in everything if ruleset.place(*key).path not in sound]
+    _read_imports(ruleset, entries)
     yield from (*ruleset.problems, *ruleset.reader.problems)
     world = World(ruleset, entries, outline or NOTHING)
     for rule in (rule for rule in world.rules if rule.place.path not in sound):
@@ -71,6 +73,13 @@ def _faults(ruleset: RuleSet, outline: Outline | None) -> Iterator[Problem]:
         yield from cycles(ruleset, reader, entries)
     elif may_close(ruleset, reader, entries, ruleset.base, outline.leaning):
         yield from cycles(ruleset, reader, [ruleset.entry(*key) for key in everything])
+
+
+def _read_imports(ruleset: RuleSet, entries: Iterable[Entry]) -> None:
+    """Reads the formulas of imports, which are else read when a record is mapped; the reader notes what is wrong."""
+    for entry in (entry for entry in entries if ruleset.kinds[entry.kind].reads):
+        for scalar in scalars(ruleset.tree(entry.kind, entry.name).get("scenario")):
+            ruleset.reader.formula(scalar)
 
 
 def _paths(ruleset: RuleSet) -> set[str]:

@@ -96,6 +96,15 @@ def find(node: Node, path: Iterator[str | int] | list[str | int]) -> Node:
     return node
 
 
+def scalars(node: Node | None) -> Iterator[Scalar]:
+    """All values of a node, without the keys."""
+    if isinstance(node, Scalar):
+        yield node
+    elif node is not None:
+        for item in node.items if isinstance(node, Sequence) else (value for _, value in node.items):
+            yield from scalars(item)
+
+
 def size(node: Node) -> int:
     """How many values a node holds, itself and the lines of its texts included."""
     if isinstance(node, Scalar):
