@@ -228,8 +228,8 @@ MODEL="
     --num-attention-heads 96 --seq-length 2048 --max-position-embeddings 2048"
 torchrun ${LAUNCH[@]} pretrain_gpt.py $MODEL \\
 \t--tensor-model-parallel-size=8 --pipeline-model-parallel-size 8 --micro-batch-size 1 --global-batch-size 1536 \\
-\t--rampup-batch-size 16 16 5859375 --bf16 --use-distributed-optimizer --split 949,50,1 --save "$1" --sequence-parallel \\
-\t--recompute-activations
+\t--rampup-batch-size 16 16 5859375 --bf16 --use-distributed-optimizer --split 949,50,1 --save "$1" \\
+\t--sequence-parallel --recompute-activations --hidden-dropout .05 --attention-dropout 0
 """
 
 
@@ -242,6 +242,7 @@ def test_arguments_of_megatron_are_read(tmp_path: Path) -> None:
     assert [ledger[name] for name in degrees] == [2, 8, 8, 768, True]
     told = ("precision.gradients", "parallel.sharding", "checkpointing.name", "implementation.name")
     assert [ledger[name] for name in told] == ["fp32", "distributed-optimizer", "selective", "megatron-core"]
+    assert ledger["dropout"] == Fraction(5, 100)
     assert ledger["parameters.count"] == 174_615_846_912
     assert not any("not counted:" in text for text in ledger.warnings)
     other = evaluate_with(RULES, {**scenario, "model": "gpt2"}, base=tmp_path)

@@ -20,6 +20,7 @@ _QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'|\\(.)")
 _OPTION = re.compile(r"--([A-Za-z][\w.-]*)(?:=(.*))?", re.DOTALL)
 _SET = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))")
+_SHORT = re.compile(r"\.[0-9]+")  # .1, as programs take it
 _SCRIPT = re.compile(r"-[A-Za-z].*|.*\.py")
 
 
@@ -81,6 +82,7 @@ def _filled(text: str, known: dict[str, str]) -> str:
 
 def _scalar(word: _Word, text: str, quoted: bool = False) -> Scalar:
     style = '"' if quoted and _VARIABLE.search(word.text) is None else ""
+    text = f"0{text}" if _SHORT.fullmatch(text) else text
     return Scalar(text, style, ((0, word.place.line, word.place.column),), word.place.path)
 
 
