@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from vramledger.api import evaluate_with
+from vramledger.evaluation.ledger import Ledger
 from vramledger.rules.open import open_rules
 
 DATA = Path(__file__).parent / "data"
@@ -22,6 +24,29 @@ def test_every_counted_byte(row: dict[str, Any]) -> None:
     found = [ledger[name] for name in row["quantities"]]
     assert all(type(value) is int for value in found)
     assert abs(sum(found) - row["value"]) <= row.get("within", 0) * row["value"]
+    assert {name: saved_by(ledger)[name] for name in row["parts"]} == row["parts"]
+
+
+BLOCKS = {
+    "attention": ["attention", "attention output"],
+    "mlp": ["mlp", "router", "experts"],
+    "norms": ["input norm", "post norm"],
+}
+
+
+def saved_by(ledger: Ledger) -> dict[str, int]:
+    """What is saved by the layers, by their blocks, and outside, as the counted breakdown names it."""
+    sums: dict[str, int] = defaultdict(int)
+    for row in ledger.table("saved"):
+        count = (row["copies"] - row["unreached"] if row["layer"] else row["copies"]) if row["kept"] else 0
+        block = next((name for name, parts in BLOCKS.items() if row["layer"] and row["part"] in parts), None)
+        inside = row["layer"] or row["part"] == "checkpoint"
+        if row["name"].endswith("weight cast"):
+            sums["weight casts"] += count * row["bytes"]
+            continue
+        for name in ["layers" if inside else row["part"], *([block] if block else [])]:
+            sums[name] += count * row["bytes"]
+    return sums
 
 
 def test_every_kind_of_figure_is_covered() -> None:
@@ -32,6 +57,8 @@ def test_every_kind_of_figure_is_covered() -> None:
     assert counts == {"activation": 118}
     assert len({row["id"] for row in ROWS}) == len(ROWS)
     assert sum("within" in row for row in ROWS) == 2
+    assert sum("layers" in row["parts"] for row in ROWS) > 110
+    assert sum("attention" in row["parts"] for row in ROWS) > 55
     assert "PyTorch 2.13.0" in ABOUT["about"]
 
 
