@@ -7,7 +7,7 @@ import pytest
 
 from vramledger.rules import cache
 from vramledger.rules import open as opening
-from vramledger.rules.files import gather, signed
+from vramledger.rules.files import Said, gather, signed
 from vramledger.rules.open import open_rules
 
 OPTIMIZER = "optimizer: ours\nsays: One.\nstates:\n  m: {}\nassumed: true\nreason: A test.\n"
@@ -110,10 +110,10 @@ def test_hashes_are_known_of_files_that_did_not_change(place, specs, monkeypatch
     def known():
         return cache.seen(str(specs), signed(str(specs)))
 
-    cache.see(str(specs), signed(str(specs)), ["hash"])
+    cache.see(str(specs), signed(str(specs)), Said("hash", ["of one"]))
     assert known() is None  # so new that it may change without another time
     monkeypatch.setattr(cache, "_OLD", 0)
-    cache.see(str(specs), signed(str(specs)), ["hash"])
-    assert known() == ["hash"]
+    cache.see(str(specs), signed(str(specs)), Said("hash", ["of one"]))
+    assert known() == Said("hash", ["of one"])
     (specs / "ours.yaml").write_text(OPTIMIZER.replace("m: {}", "v: {}"), encoding="utf-8")
     assert known() is None

@@ -143,7 +143,7 @@ def _parser(wanted: Iterable[Command]) -> tuple[argparse.ArgumentParser, dict[st
         prog=_PROG, description="How much GPU memory does this need, and why? Every byte derived from rules in files."
     )
     parser.add_argument("--version", action="version", version=f"{_PROG} {ENGINE}")
-    choices = parser.add_subparsers(title="commands", metavar="COMMAND")
+    choices = parser.add_subparsers(title="commands", metavar="COMMAND", prog=_PROG)
     made = {}
     for command in wanted:
         own = choices.add_parser(
@@ -151,7 +151,7 @@ def _parser(wanted: Iterable[Command]) -> tuple[argparse.ArgumentParser, dict[st
             help=command.says,
             description=command.says,
             epilog=f"example: {_PROG} {command.example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_formatter,
             allow_abbrev=False,
         )
         own.add_argument("--specs", action="append", default=[], metavar="DIR", help="a folder of further specs")
@@ -160,6 +160,15 @@ def _parser(wanted: Iterable[Command]) -> tuple[argparse.ArgumentParser, dict[st
             own.add_argument(*flags, **settings)
         made[command.name] = own
     return parser, made
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """The look of a command's help; told its width, it need not import what asks for that, which is often made."""
+    try:
+        width = int(os.environ.get("COLUMNS") or os.get_terminal_size(1).columns)
+    except (ValueError, OSError):
+        width = 80  # as where nobody tells
+    return argparse.RawDescriptionHelpFormatter(prog, width=width - 2)
 
 
 def _add_selectors(parser: argparse.ArgumentParser, ruleset: Any) -> None:

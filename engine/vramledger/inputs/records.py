@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping as MappingOf
 from pathlib import Path
@@ -38,7 +37,7 @@ class Records:
         self.asked: dict[str, Node] = {}  # what named a file, as it can be said again from the working directory
         self.brought: dict[str, Any] = {}  # what files say of the scenario itself
         self.notes: list[str] = []  # what files say that nothing reads
-        self.content = hashlib.sha256()
+        self.content = bytearray()  # all that was read
 
     def read(self, given: Noted) -> Noted:
         """Takes what names a file or is a record itself; what is left of the facts comes back."""
@@ -67,21 +66,21 @@ class Records:
 
     def lay(self, parts: MappingOf[str, dict[str, Any]]) -> None:
         """Lays parts of records that a scenario gives over what was read."""
-        self.content.update(repr(parts).encode() if parts else b"")
+        self.content += repr(parts).encode() if parts else b""
         for name, fields in parts.items():
             self.data[name] = {**self.data.get(name, {}), **fields}
 
     def take(self, name: str, data: dict[str, Any], place: Place) -> None:
         """Takes a part of what was read as a record of its own."""
-        self.content.update(f"{name}{data!r}".encode())
+        self.content += f"{name}{data!r}".encode()
         self.data[name] = data
         self.places[name] = place
 
     def digest(self, more: str = "") -> str:
         """A hash of all that was read, and of more."""
-        content = self.content.copy()
-        content.update(more.encode())
-        return content.hexdigest()
+        import hashlib  # which takes longer to import than most of what there is to read
+
+        return hashlib.sha256(bytes(self.content) + more.encode()).hexdigest()
 
     def field(self, record: str, path: str) -> tuple[Any, Place] | None:
         """A field of a record that was read, None where there is no such record."""
@@ -127,7 +126,7 @@ class Records:
             if isinstance(found, list):
                 return found
             data, content = found.record, found.content
-        self.content.update(content)
+        self.content += content
         self._keep(says["into"], data, Place(path.as_posix(), 1, 1))
         if "scenario" in says:
             self.brought.update(imported(self.ruleset, entry, data))
@@ -151,7 +150,7 @@ class Records:
         if block is None or not any(isinstance(value, Mapping) for _, value in own.values()):
             return given
         fields = {name.partition(".")[2]: frozen(to_data(value)) for name, (_, value) in own.items()}
-        self.content.update(repr(sorted(fields.items())).encode())
+        self.content += repr(sorted(fields.items())).encode()
         self._keep(block.record, {**self.data.get(block.around, {}), **fields}, next(iter(own.values()))[0].place)
         return {name: noted for name, noted in given.items() if name not in own}
 

@@ -1,7 +1,7 @@
 """Checked rule sets, remembered by the hash of what was read: lines of JSON, which execute nothing when they are read.
 
-The first line lists the files and their documents, the second holds the formulas, the third the outline; then each
-document's tree has a line, which is decoded when it is asked for.
+The first line lists the files and their documents, with the length of the line that each document's tree has below;
+the second holds the formulas, the third the outline. A tree is decoded when it is asked for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from vramledger import version
 from vramledger.problems import Place
 from vramledger.rules import outline
-from vramledger.rules.files import Signature
+from vramledger.rules.files import Said, Signature
 from vramledger.rules.formulas import FormulaReader, encode
 from vramledger.rules.load import Document, RuleSet
 from vramledger.rules.tree import Mapping, decode
@@ -54,12 +54,16 @@ def recall(key: str, paths: list[str], base: RuleSet | None = None) -> RuleSet |
     try:
         if path is None:
             return None
-        first, formulas, outlined, *trees = path.read_bytes().split(b"\n")
+        content = path.read_bytes()
+        first, formulas, outlined, trees = content.split(b"\n", 3)
         index = json.loads(first)
-        if index["files"] != paths or len(trees) != len(index["documents"]):
+        if index["files"] != paths or len(trees) != sum(size for size, *_ in index["documents"]):
             return None
         reader = FormulaReader(json.loads(formulas), base.reader if base is not None else None)
-        documents = [_document(row, tree) for row, tree in zip(index["documents"], trees, strict=True)]
+        documents, at = [], 0
+        for size, *row in index["documents"]:
+            documents.append(_document(row, trees, at, at + size))
+            at += size
         if base is not None:
             ruleset = base.joined(key, reader, documents)
             os.utime(path.with_name(path.name.replace(key, base.digest)))  # it is of use, and kept
@@ -77,35 +81,37 @@ def remember(key: str, ruleset: RuleSet, paths: list[str], documents: list[Docum
     path = _file(key)
     if path is None:
         return
-    rows = [[*one[:3], list(one.aliases), one.user, list(one.place), list(one.keys)] for one in documents]
+    trees = [f"{_text(encode_tree(one.tree()))}\n" for one in documents]
+    rows = [
+        [len(tree), *one[:3], one.aliases, one.user, one.place, one.keys]
+        for tree, one in zip(trees, documents, strict=True)
+    ]
     lines = [
         {"files": paths, "documents": rows},
         {text: _text(encode(tree)) for text, tree in ruleset.reader.read.items()},
         outline.encode(ruleset.outline()) if ruleset.outline is not None else None,
-        *(encode_tree(document.tree()) for document in documents),
     ]
-    _write(path, "\n".join(map(_text, lines)))
+    _write(path, "".join([*(f"{_text(line)}\n" for line in lines), *trees]))
 
 
-def seen(base: str, signature: Signature) -> list[str] | None:
-    """The hashes of the files in a folder, where none of them changed since they were read."""
+def seen(base: str, signature: Signature) -> Said | None:
+    """What the files in a folder say, where none of them changed since they were read."""
     path = _file("seen", ".json")
     try:
         if path is None:
             return None
         data = json.loads(path.read_bytes())
-        hashes = data["hashes"] if data["files"] == _signs(base, signature) else None
+        return Said(*data["said"]) if data["files"] == _signs(base, signature) else None
     except _ODD:
         return None
-    return hashes if isinstance(hashes, list) and len(hashes) == len(signature) else None
 
 
-def see(base: str, signature: Signature, hashes: list[str]) -> None:
-    """Keeps the hashes of the files in a folder, unless one is so new that it may change without its time."""
+def see(base: str, signature: Signature, said: Said) -> None:
+    """Keeps what the files in a folder say, unless one is so new that it may change without its time."""
     path = _file("seen", ".json")
     newest = max((max(changed, made) for _, changed, made, *_ in signature), default=0)
     if path is not None and newest < time.time_ns() - _OLD:
-        _write(path, _text({"files": _signs(base, signature), "hashes": hashes}))
+        _write(path, _text({"files": _signs(base, signature), "said": said}))
 
 
 def _signs(base: str, signature: Signature) -> str:
@@ -139,17 +145,17 @@ def _text(data: Any) -> str:
     return json.dumps(data, separators=(",", ":"))
 
 
-def _document(row: list[Any], tree: bytes) -> Document:
+def _document(row: list[Any], trees: bytes, start: int, end: int) -> Document:
     path, head, name, aliases, user, place, keys = row
-    return Document(path, head, name, tuple(aliases), user, Place(*place), tuple(keys), _later(tree, path))
+    return Document(path, head, name, tuple(aliases), user, Place(*place), tuple(keys), _later(path, trees, start, end))
 
 
-def _later(tree: bytes, path: str) -> Callable[[], Mapping]:
+def _later(path: str, trees: bytes, start: int, end: int) -> Callable[[], Mapping]:
     found: list[Mapping] = []
 
     def read() -> Mapping:
         if not found:
-            node = decode(json.loads(tree), path)
+            node = decode(json.loads(trees[start:end]), path)
             assert isinstance(node, Mapping)
             found.append(node)
         return found[0]

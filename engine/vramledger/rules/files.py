@@ -114,20 +114,22 @@ def _entries(base: str) -> Iterator[os.DirEntry[str]]:
                 yield entry
 
 
-def hashes(files: Iterable[File]) -> list[str]:
-    """The hash of each file's content."""
-    import hashlib
+class Said(NamedTuple):
+    """What files say, whatever their order or their folder's name: a hash of all, and one of each."""
 
-    return [hashlib.sha256(file.content).hexdigest() for file in files]
+    digest: str
+    parts: list[str]
+
+
+def said(files: Iterable[File], *others: Said) -> Said:
+    """What files say, together with others."""
+    import hashlib  # which takes long to import, and what is remembered need not be asked
+
+    parts = [hashlib.sha256(file.content).hexdigest() for file in files]
+    parts = sorted([*parts, *(part for other in others for part in other.parts)])
+    return Said(hashlib.sha256("\n".join(parts).encode()).hexdigest(), parts)
 
 
 def digest(files: Iterable[File]) -> str:
-    """A hash of what the files say, whatever their order or their folder's name."""
-    return joint(hashes(files))
-
-
-def joint(parts: Iterable[str]) -> str:
-    """The hash of files whose own are given."""
-    import hashlib
-
-    return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
+    """A hash of what the files say."""
+    return said(files).digest

@@ -13,12 +13,13 @@ from vramledger.problems import Problem, Problems
 from vramledger.rules import cache
 from vramledger.rules.files import (
     File,
+    Said,
     Signature,
     bundled_files,
+    digest,
     gather,
-    hashes,
-    joint,
     own_files,
+    said,
     shown_path,
     signature,
     signed,
@@ -78,16 +79,16 @@ _MOST_BASES = 2
 
 
 def _opened(own: list[File], given: list[str | Path]) -> RuleSet:
-    paths, said = _bundled()
-    base = _base(paths, said)
-    key = joint([*said, *hashes(own)])
+    paths, bundled = _bundled()
+    base = _base(paths, bundled.digest)
     if base is None:
         files, problems = gather(given)
         if problems:
             raise Problems(problems)
-        return _sound(files, key)[1]
+        return _sound(files, digest(files))[1]
     if not own:
-        return base.joined(key, FormulaReader(base=base.reader), ())
+        return base.joined(base.digest, FormulaReader(base=base.reader), ())
+    key = said(own, bundled).digest
     own_paths = [file.path for file in own]
     remembered = cache.recall(key, own_paths, base)
     if remembered is not None:
@@ -97,22 +98,21 @@ def _opened(own: list[File], given: list[str | Path]) -> RuleSet:
     return ruleset
 
 
-def _bundled() -> tuple[list[str], list[str]]:
-    """The paths of the bundled files and the hashes of what they say; those that did not change are not read."""
+def _bundled() -> tuple[list[str], Said]:
+    """The paths of the bundled files and what they say; those that did not change are not read."""
     place = str(folder("specs"))
     now = signed(place)
     known = cache.seen(place, now)
     if known is None:
         files, problems = bundled_files()
-        known = hashes(files)
+        known = said(files)
         if not problems:
             cache.see(place, now, known)
     return [shown_path(path, place) for path, *_ in now], known
 
 
-def _base(paths: list[str], said: list[str], files: list[File] | None = None) -> RuleSet | None:
+def _base(paths: list[str], key: str, files: list[File] | None = None) -> RuleSet | None:
     """The rules that are bundled; None where they are faulty."""
-    key = joint(said)
     known = (cache.place(), key, tuple(paths))
     if known not in _bases:
         found = cache.recall(key, paths)
@@ -140,7 +140,7 @@ def load(files: list[File], key: str) -> tuple[list[Document], RuleSet, list[Pro
     """Files to a rule set and everything that is wrong with them; of the documents those that were read anew."""
     with _collector_at_rest():
         bundled, own = ([file for file in files if file.user == user] for user in (False, True))
-        base = _base([file.path for file in bundled], hashes(bundled), bundled) if own else None
+        base = _base([file.path for file in bundled], digest(bundled), bundled) if own else None
         return _joined(base, own, key) if base is not None else _read(files, key)
 
 
