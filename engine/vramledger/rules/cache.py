@@ -83,7 +83,7 @@ def remember(key: str, ruleset: RuleSet, paths: list[str], documents: list[Docum
         return
     trees = [f"{_text(encode_tree(one.tree()))}\n" for one in documents]
     rows = [
-        [len(tree), *one[:3], one.aliases, one.user, one.place, one.keys]
+        [len(tree), *one[:3], one.lists, one.user, one.place, one.keys]
         for tree, one in zip(trees, documents, strict=True)
     ]
     lines = [
@@ -146,8 +146,8 @@ def _text(data: Any) -> str:
 
 
 def _document(row: list[Any], trees: bytes, start: int, end: int) -> Document:
-    path, head, name, aliases, user, place, keys = row
-    return Document(path, head, name, tuple(aliases), user, Place(*place), tuple(keys), _later(path, trees, start, end))
+    path, head, name, lists, user, place, keys = row
+    return Document(path, head, name, lists, user, Place(*place), tuple(keys), _later(path, trees, start, end))
 
 
 def _later(path: str, trees: bytes, start: int, end: int) -> Callable[[], Mapping]:

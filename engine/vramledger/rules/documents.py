@@ -55,10 +55,10 @@ def document(tree: Node, file: File) -> Document | Problem:
     key, value = tree.items[0]
     if not isinstance(value, Scalar) or not value.text.strip():
         return problem("no-name", f"{key.text} has no name", key.place, f"write {key.text}: NAME")
-    listed: list[str] = []
-    for field in ("aliases", "implements"):
-        node = tree.get(field)
-        if isinstance(node, Sequence):
-            listed += [item.text for item in node.items if isinstance(item, Scalar)]
+    lists = {key.text: _words(node) for key, node in tree.items if isinstance(node, Sequence)}
     keys = tuple(key.text for key, _ in tree.items)
-    return Document(file.path, key.text, value.text, tuple(listed), file.user, value.place, keys, lambda: tree)
+    return Document(file.path, key.text, value.text, lists, file.user, value.place, keys, lambda: tree)
+
+
+def _words(node: Sequence) -> list[str]:
+    return [item.text for item in node.items if isinstance(item, Scalar)]

@@ -105,13 +105,22 @@ def _yaml_files(base: str) -> list[str]:
 
 def _entries(base: str) -> Iterator[os.DirEntry[str]]:
     """The YAML files of a folder and of those inside it."""
-    with suppress(OSError), os.scandir(base) as listed:
-        for entry in listed:
-            if entry.is_dir():
-                if entry.name not in NOT_SPECS and not entry.is_symlink():
-                    yield from _entries(entry.path)
-            elif entry.name.endswith((".yaml", ".yml")):
-                yield entry
+    listed: list[os.DirEntry[str]] = []
+    with suppress(OSError), os.scandir(base) as found:
+        listed += found
+    for entry in listed:
+        if _is_folder(entry):
+            if entry.name not in NOT_SPECS and not entry.is_symlink():
+                yield from _entries(entry.path)
+        elif entry.name.endswith((".yaml", ".yml")):
+            yield entry
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link that leads nowhere is told when it is read
 
 
 class Said(NamedTuple):

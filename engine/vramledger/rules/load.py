@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Mapping as MappingOf
 from typing import Any, NamedTuple
 
 from vramledger.problems import Label, Place, Problem, nearest, problem
@@ -22,9 +23,10 @@ from vramledger.rules.model import (
     Table,
 )
 from vramledger.rules.outline import Outline
-from vramledger.rules.tree import Mapping, Scalar, Sequence, size
+from vramledger.rules.tree import Mapping, Scalar, size
 
 RESERVED = ("stage", "kind")
+_NAMES = ("aliases", "implements")  # the lists of other names that an entry has
 _MOST_EXTENDED = 30
 _MOST_NAMED = 12
 _MOST_INHERITED = 300_000
@@ -36,7 +38,7 @@ class Document(NamedTuple):
     path: str
     head: str
     name: str
-    aliases: tuple[str, ...]
+    lists: MappingOf[str, list[str]]  # of the keys at its top those under which words are listed
     user: bool
     place: Place
     keys: tuple[str, ...]  # at its top
@@ -152,10 +154,7 @@ class RuleSet:
         return [text for name in self.names(kind) for text in self._list(kind, name, field)]
 
     def _list(self, kind: str, name: str, field: str) -> list[str]:
-        if field not in self.keys(kind, name):  # what chooses an entry is never inherited
-            return []
-        found = self._documents[kind][name].tree().get(field)
-        return [text_of(item) for item in found.items] if isinstance(found, Sequence) else []
+        return self._documents[kind][name].lists.get(field, [])  # what chooses an entry is never inherited
 
     def examples(self, of_user: bool = False) -> Iterator[Example]:
         """The examples of every document, or only of the user's."""
@@ -300,7 +299,7 @@ class RuleSet:
         for kind, documents in self._documents.items():
             taken = self._aliases.setdefault(kind, {})
             for name, document in documents.items():
-                for alias in document.aliases:
+                for alias in (alias for field in _NAMES for alias in document.lists.get(field, [])):
                     other = alias if alias in documents and alias != name else taken.get(alias)
                     if other is not None and other != name:
                         self._twice(f"the name {alias} of {kind}", document.place, documents[other].place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache as once
 from pathlib import Path
 
@@ -101,14 +101,17 @@ def _opened(own: list[File], given: list[str | Path]) -> RuleSet:
 def _bundled() -> tuple[list[str], Said]:
     """The paths of the bundled files and what they say; those that did not change are not read."""
     place = str(folder("specs"))
-    now = signed(place)
+    now: Signature = ()
+    with suppress(OSError):  # of a file that cannot be read, which is told when it is
+        now = signed(place)
     known = cache.seen(place, now)
-    if known is None:
-        files, problems = bundled_files()
-        known = said(files)
-        if not problems:
-            cache.see(place, now, known)
-    return [shown_path(path, place) for path, *_ in now], known
+    if known is not None:
+        return [shown_path(path, place) for path, *_ in now], known
+    files, problems = bundled_files()
+    known = said(files)
+    if not problems:
+        cache.see(place, now, known)
+    return [file.path for file in files], known
 
 
 def _base(paths: list[str], key: str, files: list[File] | None = None) -> RuleSet | None:
