@@ -11,6 +11,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -169,6 +171,26 @@ def core() -> None:
     row(f"loading and checking all specs ({len(files)} files)", ms(checked), beside, ratio(checked, alone))
     remembered = best(lambda: cache.recall(digest(files), [file.path for file in files]), 5)
     row("  from the cache", ms(remembered), beside, ratio(remembered, alone))
+    joined = best(joining(), 9)
+    row(
+        "  one new optimizer beside them, in a process",
+        ms(joined),
+        f"all of them {ms(checked)}",
+        ratio(joined, checked),
+    )
+
+
+def joining() -> Callable[[], Any]:
+    """Opens a folder with an optimizer that was never there before, each time another."""
+    folder, numbers = Path(tempfile.mkdtemp()), count()
+
+    def work() -> None:
+        name = f"mine-{time.time_ns()}-{next(numbers)}"
+        text = f"optimizer: {name}\nsays: One.\nstates:\n  m: {{}}\nassumed: true\nreason: A test.\n"
+        (folder / "mine.yaml").write_text(text, encoding="utf-8")
+        open_rules([folder])
+
+    return work
 
 
 def commands() -> None:
