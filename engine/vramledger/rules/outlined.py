@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 
-from vramledger.rules.build import pairs
+from vramledger.rules.build import named, pairs
 from vramledger.rules.graph import leaning
 from vramledger.rules.load import Document, RuleSet
 from vramledger.rules.outline import Outline
@@ -47,7 +47,7 @@ def apart(ruleset: RuleSet, outline: Outline) -> bool:
         name in known or _hides(name, spaces, known)
         for document in own
         for name in _names(document)
-        if name not in known or not _of_rule(document, name, base)
+        if name not in known or not (_of_rule(document, name, base) or _of_rows(document, name, outline, known))
     )
 
 
@@ -62,6 +62,17 @@ def _of_rule(document: Document, name: str, base: RuleSet) -> bool:
     rules = document.tree().get("rules")
     rule = rules.get(name) if isinstance(rules, Mapping) else None
     return isinstance(rule, Mapping) and (name in base.declarations or not (rule.get("unit") or rule.get("type")))
+
+
+def _of_rows(document: Document, name: str, outline: Outline, known: Container[str]) -> bool:
+    """Whether a known table only has further rows, which stand on no row that hides a name from the others."""
+    tables = document.tree().get("tables")
+    table = tables.get(name) if isinstance(tables, Mapping) else None
+    if not isinstance(table, Mapping) or table.get("columns") or table.get("overrides") or name not in outline.columns:
+        return False
+    runs = (row.get("each") for _, row in named(table.get("fill")))
+    variables = (run.text.partition(" in ")[0].strip() for run in runs if isinstance(run, Scalar))
+    return all(variable in outline.columns[name] or variable not in known for variable in variables)
 
 
 def _names(document: Document) -> Iterator[str]:
