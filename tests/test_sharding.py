@@ -86,7 +86,7 @@ def peak(**parallel: Any) -> Any:
     return ask(parallel={"data": 8, **parallel})["allocated.bytes"]
 
 
-@pytest.mark.parametrize("sharding", ["none", "distributed-optimizer", "zero1", "zero2", "zero3", "fsdp"])
+@pytest.mark.parametrize("sharding", ["none", "distributed-optimizer", "zero1", "zero2", "zero3", "fsdp", "fsdp1"])
 def test_what_lives_adds_up(sharding: str) -> None:
     ledger = ask(parallel={"data": 8, "sharding": sharding})
     assert ledger.timeline.peak is not None
@@ -103,6 +103,32 @@ def test_more_devices_and_less_kept_never_need_more() -> None:
     assert peak(sharding="fsdp") <= peak(sharding="fsdp", reshard_after_forward=False)
     assert peak(sharding="zero3", max_live_parameters=10**8) < peak(sharding="zero3")
     assert peak(sharding="zero2") - peak(sharding="zero2", reduce_bucket_size=10**8) >= 0
+
+
+@pytest.mark.parametrize(
+    ("precision", "vocabulary", "peaks"),
+    [
+        ("bf16-gathered", 2000, (52449820, 68905508, 44971552)),
+        ("fp32", 2000, (74259996, 105865252, 45483552)),
+        ("bf16-gathered", 32000, (195555892, 301810980, 129451552)),
+    ],
+)
+def test_flat_parameters(precision: str, vocabulary: int, peaks: tuple[int, int, int]) -> None:
+    """FullyShardedDataParallel on eight devices, six layers; the second step, counted with PyTorch's MemTracker."""
+    width = {"hidden_size": 512, "intermediate_size": 1024, "num_hidden_layers": 6, "num_attention_heads": 8}
+    ledger = evaluate_with(
+        RULES,
+        {
+            "model": {"model_type": "llama", "num_key_value_heads": 8, "vocab_size": vocabulary, **width},
+            "precision": precision,
+            "attention": "cpu",
+            "batch": {"size": 2, "sequence_length": 64},
+            "allocator.block_bytes": "1 B",
+            "parallel": {"data": 8, "sharding": "fsdp1"},
+        },
+    )
+    for phase, truth in zip(("forward", "backward", "step"), peaks, strict=True):
+        assert abs(ledger.phases[phase] - truth) <= Fraction(15, 1000) * truth, phase
 
 
 def test_a_model_that_runs_is_gathered_layer_by_layer() -> None:
