@@ -38,7 +38,8 @@ def saved_by(ledger: Ledger) -> dict[str, int]:
     """What is saved by the layers, by their blocks, and outside, as the counted breakdown names it."""
     sums: dict[str, int] = defaultdict(int)
     for row in ledger.table("saved"):
-        count = (row["copies"] - row["unreached"] if row["layer"] else row["copies"]) if row["kept"] else 0
+        kept = row["kept_copies"]
+        count = kept - row["unreached"] if kept and row["layer"] else kept
         block = next((name for name, parts in BLOCKS.items() if row["layer"] and row["part"] in parts), None)
         inside = row["layer"] or row["part"] == "checkpoint"
         if row["name"].endswith("weight cast"):
