@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -88,8 +89,9 @@ class _Reader:
             tree = tree_of(brought)
             assert isinstance(tree, Mapping)
             self.take(tree)
+            said = written.keys() - self.records.files().keys()  # a file that is named chooses what it brings
             kinds = self.ruleset.kinds.values()
-            chosen = [kind for kind in kinds if kind.selector in written or (kind.rest and _any_of(kind, written))]
+            chosen = [kind for kind in kinds if kind.selector in said or (kind.rest and _any_of(kind, said))]
             self.given = {**_less(self.given, chosen), **own}
 
     def _note(self, key: Scalar, name: str, value: Node) -> None:
@@ -364,7 +366,7 @@ class _Reader:
         return problem("unknown-name", f"nothing is called {name}", key.place, hint)
 
 
-def _any_of(kind: Kind, given: Noted) -> bool:
+def _any_of(kind: Kind, given: Iterable[str]) -> bool:
     """Whether anything is given in a kind's namespace."""
     return any(name.startswith(f"{kind.namespace}.") for name in given)
 
