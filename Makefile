@@ -13,7 +13,7 @@ EXTRAS_READY := $(ENV)/.extras-ready
 
 COUNTED ?= tests/data/counted.jsonl
 
-.PHONY: demo test test-extras lint bench bench-columns bench-rows bench-engines accuracy fuzz schemas clean
+.PHONY: demo test test-thorough test-extras lint bench bench-columns bench-rows bench-engines accuracy fuzz schemas clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(ENV)
@@ -25,7 +25,11 @@ demo: $(READY)
 	@sh tests/demo.sh $(RUN)
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto --ignore=tests/extras
+	$(BIN)/python -m pytest -n auto --ignore=tests/extras -m "not thorough"
+
+# what `make test` leaves out: the largest of hostile inputs, more damaged files, with many more random examples
+test-thorough: $(READY)
+	$(BIN)/python -m pytest -n auto --ignore=tests/extras -m thorough
 
 $(EXTRAS_READY): $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[extras-tests]'

@@ -105,6 +105,33 @@ def assert_bounded(cost, beside):
     )
 
 
+# what takes longest; others that are like it stay
+LONG = {
+    "a choice in each row",
+    "a maximum in each row",
+    "any of many, often",
+    "blank lines",
+    "columns of all rows",
+    "comments",
+    "entries that extend a large one",
+    "formulas of four thousand letters",
+    "forty thousand tensors",
+    "lists in all rows",
+    "names in all rows",
+    "rows within rows",
+    "rules that need each other in a ring",
+    "sums within sums",
+    "tables of all rows",
+    "targets",
+    "unknown kinds",
+}
+
+
+def cases(names):
+    """The cases of a test, those marked that are left to a longer run."""
+    return [pytest.param(name, marks=pytest.mark.thorough if name in LONG else ()) for name in names]
+
+
 # --- spec files ----------------------------------------------------------------------------------------
 
 
@@ -186,7 +213,7 @@ SPECS = {
 }
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", cases(SPECS))
 def test_specs(name, ordinary, tmp_path):
     (tmp_path / "rules.yaml").write_text(SPECS[name], encoding="utf-8")
     assert_bounded(measured(tmp_path, "lint", "--specs", "rules.yaml"), ordinary("lint"))
@@ -261,7 +288,7 @@ SCENARIOS = {
 }
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", cases(SCENARIOS))
 def test_scenarios(name, ordinary, tmp_path):
     (tmp_path / "run.yaml").write_text(SCENARIOS[name], encoding="utf-8")
     assert_bounded(measured(tmp_path, "estimate", "run.yaml"), ordinary("estimate"))
@@ -432,7 +459,7 @@ def scenario(folder, name, count, size):
     return name
 
 
-@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize("name", cases(ASKED))
 def test_rules_that_cost_once_they_are_asked(name, ordinary, tmp_path):
     text, count, words, refused = ASKED[name]
     (tmp_path / "rules.yaml").write_text(text, encoding="utf-8")
@@ -525,7 +552,11 @@ LAID = {
 }
 
 
-@pytest.mark.parametrize("name", LAID)
+@pytest.mark.parametrize("name", cases(LAID))
 def test_layout(name, ordinary, tmp_path):
     (tmp_path / "rules.yaml").write_text(LAID[name], encoding="utf-8")
     assert_bounded(measured(tmp_path, "fmt", "--check", "rules.yaml"), ordinary("fmt"))
+
+
+def test_what_is_left_to_a_longer_run_is_there():
+    assert {*SPECS, *SCENARIOS, *ASKED, *LAID} >= LONG

@@ -155,7 +155,7 @@ def test_the_command(run):
 
 
 def test_the_command_as_json(run):
-    code, out, _ = run("solve", "llama-3-8b", "--hardware", "rtx-4090", "--json")
+    code, out, _ = run("solve", "--set", "model.parameters=8e9", "--hardware", "rtx-4090", "--json")
     found = json.loads(out)
     assert (code, found["value"]) == (1, None)
     assert found["changes"][0]["total"][1] < found["total"][1]

@@ -51,6 +51,13 @@ def test_a_sweep_is_every_combination_the_last_changing_fastest():
 
 
 def test_a_sweep_over_all_of_a_kind():
+    table = vramledger.sweep(BASE, {"precision": "all"}, select=["parameters.bytes", "precision.name"])
+    assert table["precision"].to_pylist() == RULES.names("precision") == table["precision.name"].to_pylist()
+    assert len({*table["parameters.bytes"].to_pylist()}) > 5
+
+
+@pytest.mark.thorough
+def test_a_sweep_over_all_devices():
     table = vramledger.sweep(BASE, {"hardware": "all"}, select=["fits", "hardware.name"])
     assert table["hardware"].to_pylist() == RULES.names("hardware") == table["hardware.name"].to_pylist()
     assert {True, False} <= {*table["fits"].to_pylist()}
