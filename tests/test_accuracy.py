@@ -14,11 +14,11 @@ import accuracy
 from vramledger.api import evaluate_with
 from vramledger.inputs.imports import imported
 from vramledger.problems import Problems
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 
 DATA = Path(__file__).parent / "data"
 ABOUT, *ROWS = [json.loads(line) for line in (DATA / "counted.jsonl").read_text(encoding="utf-8").splitlines()]
-RULES = open_rules()
+RULES = opened()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row["id"] for row in ROWS])

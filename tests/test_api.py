@@ -21,9 +21,9 @@ from vramledger import Derivation, Ledger, NotApplicable, Problem, Problems, eva
 from vramledger.api import evaluate_with
 from vramledger.evaluation.ledger import HEADLINES
 from vramledger.reports.ledger import to_dict
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 
-RULES = open_rules()
+RULES = opened()
 FEW = settings(
     deadline=None,
     max_examples=25,

@@ -11,7 +11,7 @@ import vramledger
 from faults import codes, problems_of, stable
 from vramledger.inputs.checks import run_scenario
 from vramledger.problems import Problems
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 
 FILES = Path(__file__).parent / "cases" / "bad" / "scenarios"
 
@@ -172,7 +172,7 @@ def answer(scenario: object) -> None:
     assert ledger.total
     assert ledger.components
     if isinstance(scenario, str):
-        for result in run_scenario(open_rules(), Path(scenario)):
+        for result in run_scenario(opened(), Path(scenario)):
             if isinstance(result, Problems):
                 raise result
 

@@ -23,12 +23,12 @@ from vramledger.evaluation.steps import NotInSteps
 from vramledger.evaluation.values import NotApplicable
 from vramledger.inputs.raw import read_raw
 from vramledger.inputs.scenario import read_scenario
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 from vramledger.tables.evaluate import Evaluator
 from vramledger.tables.wanted import Wanted, base_of, wanted
 
 ROOT = Path(__file__).parents[1]
-RULES = open_rules()
+RULES = opened()
 SCENARIOS = sorted((ROOT / "specs" / "scenarios").glob("*.yaml"))
 DEEP = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 

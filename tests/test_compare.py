@@ -13,9 +13,9 @@ from vramledger.api import evaluate_with
 from vramledger.evaluation.ledger import HEADLINES
 from vramledger.evaluation.parting import partings
 from vramledger.reports.compare import parted
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 
-RULES = open_rules()
+RULES = opened()
 BASE = {"model": "llama-3-8b", "batch": {"size": 2, "sequence_length": 1024}}
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from vramledger import cli
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 from vramledger.rules.overlay import base_declarations
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +26,7 @@ OPTIMIZER = "optimizer: my-own\nsays: Mine.\nextends: adamw\nassumed: true\nreas
 
 @pytest.fixture(scope="module")
 def rules():
-    return open_rules()
+    return opened()
 
 
 @pytest.fixture

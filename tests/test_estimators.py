@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from vramledger.api import evaluate_with
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 
 DATA = Path(__file__).parent / "data"
 ABOUT, *ROWS = [json.loads(line) for line in (DATA / "estimators.jsonl").read_text(encoding="utf-8").splitlines()]
-RULES = open_rules()
+RULES = opened()
 
 
 def wrong(row: dict[str, Any]) -> dict[str, tuple[object, float]]:

@@ -28,7 +28,7 @@ from vramledger.problems import Problem, Problems
 from vramledger.rules.files import gather
 from vramledger.rules.lint import lint
 from vramledger.rules.model import Formula, Scope
-from vramledger.rules.open import load, open_rules
+from vramledger.rules.open import load, open_rules, opened
 from vramledger.rules.read import read_yaml
 from vramledger.rules.tree import Scalar
 from vramledger.rules.world import Names, World
@@ -83,7 +83,7 @@ def test_damaged_scenarios_have_an_answer_or_tell_why(seed, tmp_path):
     mine = tmp_path / "mine.yaml"
     content = damaged(text, random, other).encode("utf-8", "surrogateescape")
     mine.write_bytes(content)
-    rules = open_rules()
+    rules = opened()
     try:
         exercise(evaluate_with(rules, mine))
     except Problems as faults:
@@ -178,7 +178,7 @@ junk = st.recursive(
     ),
     max_leaves=4,
 )
-QUANTITIES = sorted(open_rules().declarations)
+QUANTITIES = sorted(opened().declarations)
 likely = {name: st.sampled_from(listed) for name, listed in NAMES.items()}
 sizes = st.integers(1, 9000) | st.just((1, 4)) | numbers
 likely["batch"] = st.fixed_dictionaries({}, optional={"size": sizes, "sequence_length": sizes, "accumulation": sizes})
@@ -214,7 +214,7 @@ def test_random_text_is_a_formula_or_a_fault(text):
     read_yaml(text, "made.yaml")
 
 
-RULES = open_rules()
+RULES = opened()
 WORLD = World(RULES, [RULES.entry(kind, name) for kind in RULES.kinds for name in RULES.names(kind)])
 TYPES = {"number": PLAIN, "bytes": BYTES, "boolean": BOOLEAN, "text": TEXT}
 HELD = {

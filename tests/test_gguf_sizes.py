@@ -12,7 +12,7 @@ import pytest
 from vramledger.api import evaluate_with
 from vramledger.evaluation.ledger import Ledger
 from vramledger.problems import Problems
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import open_rules, opened
 
 DATA = Path(__file__).parent / "data" / "gguf.jsonl"
 ABOUT, TYPES, *ROWS = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
@@ -21,7 +21,7 @@ COUNTED = [row for row in ROWS if "counted" in row]
 UNITS = {"GB": 10**9, "MiB": 2**20, "GiB": 2**30}
 STALE = {"Q8_1": 36}
 """Where gguf's table is behind ggml-common.h; the scale and the sum of that type are halves since long."""
-RULES = open_rules()
+RULES = opened()
 
 
 def stored(model: Any, quantization: Any) -> Ledger:

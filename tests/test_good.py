@@ -15,7 +15,7 @@ from vramledger.problems import Problems
 from vramledger.reports import ledger as answer
 from vramledger.reports.blocks import plain
 from vramledger.rules.lint import lint
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import open_rules, opened
 
 GOOD = Path(__file__).parent / "cases" / "good"
 SPECS = sorted(path.stem for path in (GOOD / "specs").glob("*.yaml"))
@@ -84,7 +84,7 @@ def test_a_good_spec_is_accepted(name, snapshot, monkeypatch):
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_good_scenario_is_accepted(name, snapshot, monkeypatch):
     monkeypatch.chdir(GOOD / "scenarios")
-    ruleset, path = open_rules(), Path(f"{name}.yaml")
+    ruleset, path = opened(), Path(f"{name}.yaml")
     wrong, many = failed(run_scenario(ruleset, path))
     assert (wrong, many > 0) == ([], True)
     read = read_scenario(ruleset, read_raw(path))

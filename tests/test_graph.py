@@ -40,7 +40,7 @@ from vramledger.rules.network import (
     made_of,
     reached,
 )
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import open_rules, opened
 from vramledger.rules.weave import network
 
 ROOT = Path(__file__).parent.parent
@@ -200,7 +200,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def rules():
-    return open_rules()
+    return opened()
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from vramledger.api import evaluate_with
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 
 DATA = Path(__file__).parent / "data" / "inventories.jsonl"
 ABOUT, *ROWS = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
-RULES = open_rules()
+RULES = opened()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row["id"] for row in ROWS])

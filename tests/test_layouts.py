@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from vramledger.api import evaluate_with
 from vramledger.evaluation.values import NotApplicable
 from vramledger.problems import Problems
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 
-RULES = open_rules()
+RULES = opened()
 MODELS = ("llama-3-8b", "qwen3-4b", "gpt2", "qwen3-30b-a3b", "pythia-1b")
 SHARDINGS = ("none", "distributed-optimizer", "zero1", "zero2", "zero3")  # each keeps no more than the one before
 STATES = ("parameters.bytes", "master.bytes", "gradients.bytes", "optimizer.bytes", "model_states.bytes")

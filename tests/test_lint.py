@@ -9,7 +9,7 @@ import pytest
 
 from faults import problems_of
 from vramledger.rules.lint import lint
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import open_rules, opened
 
 COVERED = "assumed: true\nreason: It is a test.\n"
 
@@ -46,7 +46,7 @@ def rule(formula, name="mine.count", more=""):
 
 
 def test_the_bundled_specs_are_clean():
-    assert list(lint(open_rules())) == []
+    assert list(lint(opened())) == []
 
 
 # --- said --------------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import measure_gpu
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 
-RULES = open_rules()
+RULES = opened()
 READ = {"device_name": "NVIDIA H200", "torch": "2.8.0", "transformers": "4.57.0"}
 TENSOR = {"model": {"tensors": [{"name": "w", "shape": [1024, 1024]}]}, "precision": "fp32"}
 TINY = measure_gpu.llama(1, 64, 128, 4, 2, 256)

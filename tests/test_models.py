@@ -6,9 +6,9 @@ import pytest
 
 from vramledger import NotApplicable
 from vramledger.api import evaluate_with
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 
-RULES = open_rules()
+RULES = opened()
 MODELS = RULES.names("model")
 
 

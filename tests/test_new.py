@@ -20,14 +20,14 @@ from faults import stable
 from vramledger.commands import new
 from vramledger.rules import templates
 from vramledger.rules.format import format_text
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 from vramledger.rules.read import read_yaml
 from vramledger.rules.templates import fill_in, with_schemas, word
 from vramledger.rules.tree import to_data
 
 ROOT = Path(__file__).parents[1]
 TEMPLATES = ROOT / "specs" / "templates"
-KINDS = sorted(open_rules().kinds)
+KINDS = sorted(opened().kinds)
 HEADS = [*KINDS, "stage", "kind", "scenario"]
 MODELINE = "# yaml-language-server: $schema="
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from vramledger.api import evaluate_with
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 
 ABOUT, *ROWS = [
     json.loads(line)
     for line in (Path(__file__).parent / "data" / "optimizers.jsonl").read_text(encoding="utf-8").splitlines()
 ]
-RULES = open_rules()
+RULES = opened()
 
 
 def found(row: dict[str, Any]) -> object:

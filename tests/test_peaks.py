@@ -16,11 +16,11 @@ import vramledger
 from vramledger.api import evaluate_with
 from vramledger.inputs.imports import imported
 from vramledger.reports import blocks, timeline
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 
 DATA = Path(__file__).parent / "data"
 ABOUT, *ROWS = [json.loads(line) for line in (DATA / "peaks.jsonl").read_text(encoding="utf-8").splitlines()]
-RULES = open_rules()
+RULES = opened()
 WHOLE, PHASE = Fraction(1, 1000), Fraction(1, 200)
 PHASES = {"s1.fwd": "forward", "s1.bwd": "backward", "s1.opt": "step"}
 FEW = settings(max_examples=8, deadline=None, derandomize=True)

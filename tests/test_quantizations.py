@@ -13,10 +13,10 @@ import pytest
 from vramledger import Problems
 from vramledger.api import evaluate_with
 from vramledger.evaluation.ledger import Ledger
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import open_rules, opened
 
 DATA = Path(__file__).parent / "data"
-RULES = open_rules()
+RULES = opened()
 
 
 def lines(name: str) -> list[dict[str, Any]]:

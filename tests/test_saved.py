@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from vramledger.api import evaluate_with
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 
 DATA = Path(__file__).parent / "data" / "saved.jsonl"
 ABOUT, *ROWS = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
 SAVED = [row for row in ROWS if "value" in row]
 PEAKS = [row for row in ROWS if "peaks" in row]
-RULES = open_rules()
+RULES = opened()
 
 
 @pytest.mark.parametrize("row", SAVED, ids=[row["id"] for row in SAVED])

@@ -14,7 +14,7 @@ import vramledger
 from vramledger import cli
 from vramledger.reports.ledger import to_dict
 from vramledger.rules.bytes import decode_text
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 from vramledger.rules.read import read_yaml
 from vramledger.rules.schema import entry_schema
 from vramledger.rules.schema_files import schemas
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 SCHEMAS = ROOT / "schemas"
 SPECS = sorted((ROOT / "specs").rglob("*.yaml"))
 BAD = ROOT / "tests" / "cases" / "bad"
-RULES = open_rules()
+RULES = opened()
 MADE = dict(schemas(RULES))
 SCENARIO = jsonschema.Draft202012Validator(MADE["scenario.schema.json"])
 MODELINE = "# yaml-language-server: $schema="

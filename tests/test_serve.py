@@ -320,7 +320,7 @@ def test_nothing_is_even_looked_for(monkeypatch, given):
     def never(*_):
         raise AssertionError("a file is looked for")
 
-    for name in ("find", "read_json", "read_checkpoint", "fetched"):
+    for name in ("find", "read_fields", "read_checkpoint", "fetched"):
         monkeypatch.setattr(records, name, never)
     raw = read_raw({given: "/etc/passwd"})
     with pytest.raises(Problems, match="may name none"):

@@ -10,12 +10,12 @@ import jsonschema
 import pytest
 
 from vramledger.rules.load import RESERVED
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 from vramledger.rules.schema import entry_schema, fixed_schema
 from vramledger.rules.shapes import shape
 from vramledger.rules.tree import to_data
 
-RULES = open_rules()
+RULES = opened()
 ODD: tuple[Any, ...] = (
     None,
     True,

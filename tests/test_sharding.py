@@ -14,11 +14,11 @@ import vramledger
 from vramledger.api import evaluate_with
 from vramledger.evaluation.timeline import Life, Moment
 from vramledger.inputs.imports import imported
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 
 DATA = Path(__file__).parent / "data"
 ABOUT, *ROWS = [json.loads(line) for line in (DATA / "sharded.jsonl").read_text(encoding="utf-8").splitlines()]
-RULES = open_rules()
+RULES = opened()
 WHOLE, CATEGORY = Fraction(1, 10000), Fraction(3, 100)
 PHASES = {"fwd_peak": "forward", "bwd_peak": "backward", "opt_peak": "step"}
 OURS = {

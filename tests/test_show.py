@@ -12,9 +12,9 @@ from vramledger.problems import Problems
 from vramledger.reports.blocks import plain
 from vramledger.reports.describe import Book, describe
 from vramledger.reports.show import blocks
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 
-RULES = open_rules()
+RULES = opened()
 BOOK = Book(RULES)
 
 

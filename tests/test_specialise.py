@@ -18,9 +18,9 @@ from vramledger.evaluation.values import NotApplicable
 from vramledger.inputs.raw import read_raw
 from vramledger.inputs.scenario import Scenario, read_scenario
 from vramledger.rules.load import RuleSet
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import open_rules, opened
 
-RULES = open_rules()
+RULES = opened()
 DEEP = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -11,14 +11,14 @@ import pytest
 import vramledger
 from vramledger import Problems
 from vramledger.inputs.raw import read_raw
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 from vramledger.tables.best import Aim, front, unbeaten
 from vramledger.tables.evaluate import Evaluator
 from vramledger.tables.rows import Rows
 from vramledger.tables.wanted import ranges, wanted
 
 BASE = {"model": "llama-3-8b", "adapter": "lora", "hardware": "h100-80gb"}
-RULES = open_rules()
+RULES = opened()
 
 
 def alone(said, *names):

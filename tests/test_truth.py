@@ -11,11 +11,11 @@ import pytest
 
 from vramledger.api import evaluate_with
 from vramledger.evaluation.ledger import Ledger
-from vramledger.rules.open import open_rules
+from vramledger.rules.open import opened
 
 DATA = Path(__file__).parent / "data"
 ABOUT, *ROWS = [json.loads(line) for line in (DATA / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
-RULES = open_rules()
+RULES = opened()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row["id"] for row in ROWS])

@@ -48,11 +48,11 @@ def opened(specs: Iterable[str | Path] = ()) -> RuleSet:
     signed = signature(given)
     if signed is None:
         return open_rules(given)
-    if signed not in _opened_before:
-        while len(_opened_before) >= _MOST_OPENED:
-            del _opened_before[next(iter(_opened_before))]
-        _opened_before[signed] = open_rules(given)
-    return _opened_before[signed]
+    found = _opened_before.pop(signed, None) or open_rules(given)
+    while len(_opened_before) >= _MOST_OPENED:
+        del _opened_before[next(iter(_opened_before))]
+    _opened_before[signed] = found  # at the end: what is asked for again stays
+    return found
 
 
 @contextmanager
