@@ -769,7 +769,8 @@ def test_needs_of_a_scenario(run, folder, tmp_path, snapshot):
     given.write_text("rooms: 2\ncooler: pump\n", encoding="utf-8")
     code, out, err = run("needs", "heat.left", given, "--specs", folder, "--set", "draft=false")
     assert (code, err) == (0, "")
-    assert stable(out, tmp_path, folder) == snapshot
+    ruled = re.sub(r"-{20,}", "---", stable(out, tmp_path, folder))  # the rule is as long as the folder's name
+    assert ruled == snapshot
     data = json.loads(run("needs", "heat.left", given, "--specs", folder, "--json")[1])
     facts = {fact["name"]: (fact["value"], fact["how"]) for fact in data["facts"]}
     # 20 * 2 from the low shelves; the pump has no pipes, and adds 2 * 2 + 2 in place of what shelves give off
