@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import os
 import random
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from vramledger.tables import forms
 from vramledger.tables.job import Output
 
 ROOT = Path(__file__).parents[1]
@@ -152,6 +154,32 @@ def test_changed_inputs_and_rules_are_not_gone_on_with(run, monkeypatch):
     Path("rows.csv").write_text("batch.size\n" + "\n".join(map(str, range(2, 31))), encoding="utf-8")
     code, _, err = run(*base, *rules, "--resume")
     assert (code, "cannot-resume" in err) == (2, True)
+
+
+@pytest.mark.parametrize("gone", ["part-000002.arrow", ".part-000002.json", "_job.json"])
+def test_killed_while_it_clears_its_parts_away(gone, run, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", lambda folder, **_: Path(folder, gone).unlink())
+        assert run(*SWEEP, "-o", "out.parquet", "--workers", "1")[0] == 0
+    whole = contents("out.parquet")
+    assert run(*SWEEP, "-o", "out.parquet", "--resume", "--workers", "1")[0] == 0
+    assert (contents("out.parquet"), list(Path().iterdir())) == (whole, [Path("out.parquet")])
+
+
+@pytest.mark.parametrize("form", forms.WRITERS)
+def test_a_fault_in_the_middle_of_a_file_is_the_only_one_told(form, monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    table = pa.table({"a": [1, 2]})
+
+    def parts():
+        yield table
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        forms.write(parts(), table.schema, form, Path("out"))
+    gc.collect()
+    assert not told
 
 
 def test_scenario_files_are_gone_on_with(run):

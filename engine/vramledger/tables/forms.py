@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import pyarrow as pa
 import pyarrow.csv as pv
@@ -30,6 +30,19 @@ class Writer(ABC):
 
     def close(self) -> None:  # noqa: B027 - most forms have no end
         """Ends what was begun."""
+
+    def abandon(self) -> None:  # noqa: B027 - most forms hold nothing
+        """Lets go of what is half written, whose stream may be gone."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.close()
+        finally:
+            self.abandon()
 
 
 class Csv(Writer):
@@ -80,6 +93,9 @@ class Parquet(Writer):
     def close(self) -> None:
         self._inner.close()
 
+    def abandon(self) -> None:
+        self._inner.is_open = False  # else it would end the file when it is collected, and say on stderr that it cannot
+
 
 WRITERS: dict[str, type[Writer]] = {"csv": Csv, "jsonl": JsonLines, "arrow": Arrow, "parquet": Parquet}
 
@@ -107,11 +123,9 @@ def _plain(table: pa.Table) -> pa.Table:
 
 def write(parts: Iterable[pa.Table], schema: pa.Schema, form: str, path: Path) -> None:
     """Parts to a new file."""
-    with path.open("wb") as stream:
-        writer = WRITERS[form](stream, schema)
+    with path.open("wb") as stream, WRITERS[form](stream, schema) as writer:
         for part in parts:
             writer.write(part)
-        writer.close()
 
 
 def keep(part: pa.Table, path: Path) -> None:

@@ -71,7 +71,6 @@ Merge = Callable[[Iterator[pa.Table]], Iterator[pa.Table]]
 
 def to_stream(work: Work, form: str, stream: Any, workers: int, told: Told, merge: Merge | None = None) -> Counts:
     """All answers to a stream, in order; `merge` makes the tables that are written of those that are answered."""
-    writer = forms.WRITERS[form](stream, work.schema)
     counts = Counts()
 
     def answered() -> Iterator[pa.Table]:
@@ -80,9 +79,9 @@ def to_stream(work: Work, form: str, stream: Any, workers: int, told: Told, merg
             counts = counts.plus(found)
             yield table
 
-    for table in merge(answered()) if merge else answered():
-        writer.write(table)
-    writer.close()
+    with forms.WRITERS[form](stream, work.schema) as writer:
+        for table in merge(answered()) if merge else answered():
+            writer.write(table)
     return counts
 
 
@@ -157,7 +156,9 @@ class Output:
         return self.state / f".part-{position:06d}.json"
 
     def _found(self, position: int) -> Counts | None:
-        """The counts of a finished part: they are written after it."""
+        """The counts of a finished part: they are written after it, and both may be gone once all was put together."""
+        if not self._part(position).is_file():
+            return None
         try:
             rows, faults, too_large, failed, told = json.loads(self._count(position).read_text(encoding="utf-8"))
             return Counts(rows, faults, too_large, failed, tuple(told))
