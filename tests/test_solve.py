@@ -109,6 +109,16 @@ def test_where_nothing_fits():
     assert all(change.enough == (change.total[1] <= found.ledger["capacity.bytes"]) for change in changes)
 
 
+def test_where_no_number_of_devices_will_do():
+    """More devices hold less each until padding and what each has whole outweigh it; the answer there is told."""
+    scenario = {"model": "llama-3-8b", "hardware": "t4", "parallel.sharding": "fsdp", "batch.size": 64}
+    found = vramledger.solve(scenario, minimize="parallel.data")
+    totals = [vramledger.evaluate({**scenario, "parallel.data": 2**n}).total[1] for n in range(11)]
+    assert found.value is None
+    assert found.number > 16
+    assert found.ledger.total[1] <= min(totals)
+
+
 def test_numbers_that_shape_the_rules():
     scenario = {
         "model": {

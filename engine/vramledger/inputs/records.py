@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping as MappingOf
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Records:
     def read(self, given: Noted) -> Noted:
         """Takes what names a file or is a record itself; what is left of the facts comes back."""
         kept = dict(given)
-        files = self.files()
+        files = self.files
         for name, (entry, tree) in files.items():
             noted = kept.pop(name, None)
             if noted is not None:
@@ -56,6 +57,7 @@ class Records:
             kept = self._take_inner(kind, kept)
         return kept
 
+    @cached_property
     def files(self) -> dict[str, tuple[str, Mapping]]:
         """The imports that read a file, by the quantity that names it; one that reads no file has none."""
         kinds = [kind for kind in self.ruleset.kinds.values() if kind.reads]

@@ -89,7 +89,7 @@ class _Reader:
             tree = tree_of(brought)
             assert isinstance(tree, Mapping)
             self.take(tree)
-            said = written.keys() - self.records.files().keys()  # a file that is named chooses what it brings
+            said = written.keys() - self.records.files.keys()  # a file that is named chooses what it brings
             kinds = self.ruleset.kinds.values()
             chosen = [kind for kind in kinds if kind.selector in said or (kind.rest and _any_of(kind, said))]
             self.given = {**_less(self.given, chosen), **own}

@@ -45,8 +45,9 @@ def high(value: Any) -> Any:
 class Solution:
     """What was found: `value` of the fact, None where no number will do; `ledger` there, `beyond` at the next number.
 
-    Where nothing fits, `ledger` is that of the number that comes closest to it, the first that was asked. `bound` says
-    that the last number that was asked still fits.
+    Where nothing fits, `ledger` is that of the number that comes closest to it: of the least where the largest was
+    looked for, and else of the doubling of the least after which the total falls no more. `bound` says that the last
+    number that was asked still fits.
     """
 
     def __init__(self, search: _Search, value: int | None, first: int, last: int) -> None:
@@ -59,9 +60,16 @@ class Solution:
         self._search = search
 
     @cached_property
+    def number(self) -> int:
+        """The value, or the number that comes closest where there is none."""
+        if self.value is not None:
+            return self.value
+        return self.first if self.last >= self.first else self._search.lowest(self.last, self.first)
+
+    @cached_property
     def ledger(self) -> Ledger:
-        """The answer at the value, or at the number that comes closest where there is none."""
-        return self._search.ledger(self.first if self.value is None else self.value)
+        """The answer at that number."""
+        return self._search.ledger(self.number)
 
     @cached_property
     def beyond(self) -> Ledger | None:
@@ -73,8 +81,7 @@ class Solution:
     @cached_property
     def changes(self) -> list[Change]:
         """Single changes of the scenario that lower its total, the one that lowers it most first."""
-        number = self.first if self.value is None else self.value
-        return self._search.solver.at(self.fact, number).changes()
+        return self._search.solver.at(self.fact, self.number).changes()
 
     def __int__(self) -> int:
         if self.value is None:
@@ -222,6 +229,16 @@ class _Search:
     def ledger(self, value: int) -> Ledger:
         read = self._read(value)
         return Ledger(read.program, read.facts)
+
+    def lowest(self, first: int, last: int) -> int:
+        """The doubling of the first number after which the total falls no more."""
+        number, total = first, self.ledger(first).total
+        while number * 2 <= last:
+            other = self.ledger(number * 2).total
+            if isinstance(total, NotApplicable) or isinstance(other, NotApplicable) or high(other) >= high(total):
+                break
+            number, total = number * 2, other
+        return number
 
     def find(self, first: int, last: int, largest: bool) -> int | None:
         """The largest or smallest number from first to last that will do. Raises Problems where that takes too long."""
