@@ -219,6 +219,24 @@ def test_a_config_by_file_and_by_folder(run, config):
     assert of_file["quantities"]["parameters.count"] == 95040
 
 
+def test_a_config_whatever_its_file_is_called_and_whatever_lies_beside_it(run, config):
+    (config / "ds_config.json").write_text('{"zero_optimization": {"stage": 3}}', encoding="utf-8")
+    (config / "adapter_config.json").write_text("{}", encoding="utf-8")
+    other = config.parent / "tiny-of-mine.json"
+    other.write_bytes((config / "config.json").read_bytes())
+    for given in (other, config):
+        assert json.loads(run("estimate", given, "--json")[1])["quantities"]["parameters.count"] == 95040
+
+
+def test_a_scenario_written_as_json(run, tmp_path):
+    given = tmp_path / "mine.json"
+    given.write_text('{"model": "gpt2", "batch": {"size": 2}}', encoding="utf-8")
+    assert json.loads(run("estimate", given, "--json")[1])["quantities"]["parameters.count"] == 124439808
+    given.write_text('{"modle": "gpt2"}', encoding="utf-8")
+    code, _, err = run("estimate", given)
+    assert (code, "unknown-name" in err, "did you mean model?" in err) == (2, True, True)
+
+
 def test_a_set_fact_beats_the_file(run):
     base = json.loads(run("estimate", FULL, "--json")[1])
     changed = json.loads(run("estimate", FULL, "--json", "--set", "optimizer=sgd")[1])

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from vramledger.problems import Place, Problem, Problems, problem, render_all, some
@@ -69,45 +67,10 @@ def overrides(options: argparse.Namespace) -> dict[str, Any]:
 
 def read_ledger(ruleset: Any, options: argparse.Namespace) -> tuple[Any, Any]:
     """The ledger of what the command line names, and what the scenario expects."""
+    from vramledger.commands.meant import meant
     from vramledger.evaluation.ledger import Ledger
     from vramledger.inputs.raw import read_raw
     from vramledger.inputs.scenario import read_scenario
 
     read = read_scenario(ruleset, read_raw(meant(ruleset, options.scenario)), overrides(options))
     return Ledger(read.program, read.facts), read.expect
-
-
-def meant(ruleset: Any, given: str | None) -> Any:
-    """What a word stands for: a scenario file, a file that an import reads, or a model by name."""
-    if given is None:
-        return {}
-    path = Path(given)
-    if path.suffix in (".yaml", ".yml"):
-        return path
-    if path.suffix in (".json", *_suffixes(ruleset)) or os.path.isdir(path):  # noqa: PTH112 - a path of any length
-        return {_import(ruleset, path)["given"].text: given}
-    return {"model": given}
-
-
-def _suffixes(ruleset: Any) -> set[str]:
-    """The ends of the names of files that imports read."""
-    return {Path(fields["file"].text).suffix for fields in _known(ruleset)}
-
-
-def _known(ruleset: Any) -> list[Any]:
-    """The imports that read a file."""
-    kinds = [kind.name for kind in ruleset.kinds.values() if kind.reads]
-    known = [ruleset.entry(kind, name).fields for kind in kinds for name in ruleset.names(kind)]
-    return [fields for fields in known if "given" in fields]
-
-
-def _import(ruleset: Any, path: Path) -> Any:
-    """The import that reads a file or folder: the first whose file it is or holds, those that read more come first."""
-    known = sorted(_known(ruleset), key=lambda fields: "beside" not in fields)
-    names = [inside.name for inside in path.iterdir()] if path.is_dir() else [path.name]
-    for fields in known:
-        file = fields["file"].text
-        ends = (file, f"{file}.index.json") if file.endswith(".json") else (Path(file).suffix, f"{file}.index.json")
-        if any(name.endswith(ends) for name in names):
-            return fields
-    return next(fields for fields in known if fields["file"].text.endswith(".json"))

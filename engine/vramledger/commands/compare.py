@@ -6,7 +6,8 @@ import argparse
 import sys
 from typing import Any
 
-from vramledger.commands.command import FAULTY, FINE, SET, Command, meant, overrides, print_json
+from vramledger.commands.command import FAULTY, FINE, SET, Command, overrides, print_json
+from vramledger.commands.meant import meant
 from vramledger.inputs.raw import Written
 from vramledger.problems import Place, Problems, problem
 

@@ -13,12 +13,12 @@ from vramledger.commands.command import (
     FINE,
     SCENARIO,
     Command,
-    meant,
     overrides,
     print_json,
     read_ledger,
     report,
 )
+from vramledger.commands.meant import meant
 from vramledger.problems import Problems
 
 _DEVICES = "hardware"  # the option that takes several, or all

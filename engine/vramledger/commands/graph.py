@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vramledger.commands.command import FINE, SET, Command, meant, overrides
+from vramledger.commands.command import FINE, SET, Command, overrides
+from vramledger.commands.meant import meant
 from vramledger.problems import Place, Problems, problem
 
 # Mermaid needs nothing installed: it is text that one can read, and that GitHub, GitLab and many editors draw

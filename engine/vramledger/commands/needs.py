@@ -6,7 +6,8 @@ import argparse
 import sys
 from typing import Any
 
-from vramledger.commands.command import FINE, SET, Command, meant, overrides, print_json
+from vramledger.commands.command import FINE, SET, Command, overrides, print_json
+from vramledger.commands.meant import meant
 
 
 def run(ruleset: Any, options: argparse.Namespace) -> int:

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from vramledger.commands.command import FAILED, FINE, SCENARIO, Command, meant, overrides, print_json
+from vramledger.commands.command import FAILED, FINE, SCENARIO, Command, overrides, print_json
+from vramledger.commands.meant import meant
 from vramledger.commands.sweep import OVER, over
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from vramledger.commands.answers import OPTIONS, deliver, form_of, selected
-from vramledger.commands.command import SCENARIO, Command, meant, overrides
+from vramledger.commands.command import SCENARIO, Command, overrides
+from vramledger.commands.meant import meant
 from vramledger.problems import Place, Problem, Problems, problem
 
 _MOST = 10_000_000  # values of one fact
