@@ -140,6 +140,18 @@ def test_a_file_and_a_dict_say_the_same(tmp_path: Path) -> None:
     assert ask(dotted).total == found[0].total
 
 
+@pytest.mark.parametrize("name", ["falcon-7b", "gpt2", "mistral-7b-v0.1", "phi-2", "deepseek-v3"])
+def test_a_configuration_says_the_same_in_a_file_and_in_the_scenario(name: str, tmp_path: Path) -> None:
+    """Also where a field of it is called as a fact is, which the architecture's rules would have decided."""
+    catalog = RULES.entry("model", name).records["config"]
+    config = json.loads(json.dumps({**catalog, "head_dim": 48, "attention_dropout": 0.1}, default=float))
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    training = {"batch": {"size": 2, "sequence_length": 96}}
+    ways = ({"model": config, **training}, {"model": {"huggingface": str(tmp_path)}, **training})
+    inline, in_file = (to_dict(ask(scenario))["quantities"] for scenario in ways)
+    assert {key: value for key, value in inline.items() if value != in_file[key] and not isinstance(value, dict)} == {}
+
+
 def test_the_argument_beats_the_scenarios_convention() -> None:
     scenario = {"model": {"parameters": 7e9}, "convention": "llama-7b-thread"}
     assert ask(scenario)["optimizer.bytes"] == 56 * 10**9

@@ -59,6 +59,7 @@ class _Reader:
         self.notes: list[str] = []
         self.kinds = {kind.key: kind for kind in ruleset.kinds.values()}
         self.selectors = {kind.selector: kind for kind in ruleset.kinds.values()}
+        self.telling = {kind.matches[1] for kind in ruleset.kinds.values() if kind.matches}
         self.declarations = ruleset.declared(base_declarations)
 
     # --- what is written -----------------------------------------------------------------------
@@ -116,10 +117,16 @@ class _Reader:
         return declared is not None and declared.type.kind in ("record", "list", "any")
 
     def _note_kind(self, kind: Kind, value: Mapping) -> None:
+        whole = any(
+            f"{kind.rest}.{inner.text}" in self.telling for inner, _ in value.items
+        )  # as a file has them
         for inner, below in value.items:
             full = f"{kind.namespace}.{inner.text}"
             if kind.rest and isinstance(below, Scalar) and below.null and inner.text not in {"name", *kind.fields}:
                 continue  # a configuration says with null that it has no such thing
+            if whole and inner.text not in {"name", *kind.fields} and full not in self.selectors:
+                self._keep(f"{kind.rest}.{inner.text}", inner, below)
+                continue
             if inner.text == "name":
                 self._keep(kind.selector, inner, below)
             elif full in self.declarations or not kind.rest or full in self.selectors:
