@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 from textwrap import dedent
@@ -421,6 +422,41 @@ def test_a_kind_extends_entries_by_row(specs: list[Path]) -> None:
     # the parent's row and its own: outputs 512, inputs 6 * 64 + 128 = 512 a layer; one token of 8 bytes
     scenario = {"model": SMALL, "batch": {"size": 1, "sequence_length": 1}, "probe": "wide"}
     assert evaluate(scenario, specs=specs)["probe.bytes"] == 2 * (512 + 512) * 8
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ("{second: {bytes: 3 B}}", 1 + 3),  # over the parent's of that name
+        ("{third: {bytes: 4 B}}", 1 + 2 + 4),  # beside them
+        ("{first: {remove: true}}", 2),
+        ("{first: {remove: true}, second: {when: false}, third: {bytes: 5 B}}", 5),
+    ],
+)
+def test_rows_that_an_entry_fills_a_table_with_are_inherited_by_name(rows: str, expected: int, tmp_path: Path) -> None:
+    parent = """
+    convention: note
+    says: Two figures.
+    tables:
+      components:
+        overrides: true
+        fill:
+          first:
+            bytes: 1 B
+          second:
+            bytes: 2 B
+    rules:
+      total.bytes:
+        overrides: true
+        formula: sum(c.bytes for c in components)
+    """
+    child = f"convention: margin\nsays: x\nextends: note\ntables: {{components: {{fill: {rows}}}}}\n"
+    specs = [folder(tmp_path, parent, child)]
+    assert evaluate({"model": SMALL}, convention="margin", specs=specs)["total.bytes"] == expected
+    child = child.replace("{fill:", "{overrides: true, fill:")
+    specs = [folder(tmp_path / "anew", parent, child)]
+    alone = sum(int(figure) for figure in re.findall(r"(\d) B", rows))
+    assert evaluate({"model": SMALL}, convention="margin", specs=specs)["total.bytes"] == alone
 
 
 # --- overrides ---------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from vramledger.rules.build import named
 from vramledger.rules.model import Kind
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
@@ -11,7 +13,7 @@ OWN = ("says", "aliases", "implements", "source", "assumed", "reason", "examples
 
 
 def merge(kind: Kind, parent: Mapping, child: Mapping) -> Mapping:
-    """`child` over `parent`; a row with `remove: true` drops the parent's row of that name."""
+    """`child` over `parent`; a row with `remove: true` drops the parent's row of that name, a table's too."""
     own = {*OWN, kind.name, kind.matches[0] if kind.matches else kind.name}
     items: dict[str, tuple[Scalar, Node]] = {
         key.text: (key, value) for key, value in parent.items if key.text not in own
@@ -22,6 +24,8 @@ def merge(kind: Kind, parent: Mapping, child: Mapping) -> Mapping:
             items[key.text] = (key, value)
         elif key.text in kind.blocks and kind.blocks[key.text].table:
             items[key.text] = (key, _merge_block(inherited[1], value))
+        elif key.text == "tables":
+            items[key.text] = (key, _merge_by_name(inherited[1], value, _merge_table))
         elif isinstance(inherited[1], Mapping) and isinstance(value, Mapping):
             items[key.text] = (key, _merge_mapping(inherited[1], value))
         else:
@@ -30,13 +34,29 @@ def merge(kind: Kind, parent: Mapping, child: Mapping) -> Mapping:
 
 
 def _merge_block(parent: Node, child: Node) -> Node:
+    return _merge_by_name(parent, child, _merge_mapping)
+
+
+def _merge_table(parent: Mapping, child: Node) -> Mapping:
+    """A table's columns and rows are merged by name, too, but where it overrides what others fill it with."""
+    anew = isinstance(child, Mapping) and _true(child.get("overrides"))
+    both = {} if anew else {key.text: value for key, value in parent.items if key.text in ("columns", "fill")}
+    whole = _merge_mapping(parent, child)
+    items = ((key, _merge_block(both[key.text], value) if key.text in both else value) for key, value in whole.items)
+    return whole._replace(items=tuple(items))
+
+
+def _true(node: Node | None) -> bool:
+    return isinstance(node, Scalar) and node.text == "true"
+
+
+def _merge_by_name(parent: Node, child: Node, merge_one: Callable[[Mapping, Node], Mapping]) -> Mapping:
     rows: dict[str, tuple[Scalar, Mapping]] = {key.text: (key, row) for key, row in named(parent)}
     for key, row in named(child):
-        removed = row.get("remove")
-        if isinstance(removed, Scalar) and removed.text == "true":
+        if _true(row.get("remove")):
             rows.pop(key.text, None)
         elif key.text in rows:
-            rows[key.text] = (key, _merge_mapping(rows[key.text][1], row))
+            rows[key.text] = (key, merge_one(rows[key.text][1], row))
         else:
             rows[key.text] = (key, row)
     return Mapping(tuple(rows.values()), child.place)
