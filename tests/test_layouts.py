@@ -119,7 +119,7 @@ def test_a_layout_whose_peak_is_not_counted_has_no_total() -> None:
     scenario = {
         "model": "llama-3-8b",
         "hardware": "h100-80gb",
-        "parallel": {"data": 8, "pipeline": 2, "sharding": "fsdp"},
+        "parallel": {"data": 8, "pipeline": 2, "sharding": "zero3"},
     }
     ledger = evaluate_with(RULES, scenario)
     assert isinstance(ledger["total.bytes"], NotApplicable)

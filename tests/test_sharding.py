@@ -148,6 +148,30 @@ def test_a_model_that_runs_is_gathered_layer_by_layer() -> None:
         assert abs(ledger.phases[phase] - truth) <= Fraction(3, 1000) * truth
 
 
+@pytest.mark.parametrize(
+    ("checkpointing", "peaks"),
+    [("none", (5774344596, 2990838160, 6640193952)), ("full", (5131792788, 2397639056, 6423912864))],
+)
+def test_stages_that_are_gathered(checkpointing: str, peaks: tuple[int, int, int]) -> None:
+    """Four stages of four layers under fully_shard on four devices each, as torch.distributed.pipelining runs 1F1B over
+    eight micro-batches; first, second and last stage, counted with FSDPMemTracker on what one stage does in that order.
+    Gradients are reduced after the last micro-batch, where the second holds 2344804752 bytes, the last 6409093528."""
+    ledger = ask(
+        precision="bf16-gathered",
+        attention="cpu",
+        checkpointing=checkpointing,
+        batch={"size": 1, "sequence_length": 512, "accumulation": 8},
+        parallel={"data": 4, "pipeline": 4, "sharding": "fsdp"},
+        **{"allocator.block_bytes": "1 B"},
+    )
+    first, second, _, last = ledger.table("stages")
+    for stage, truth in zip((first, second, last), peaks, strict=True):
+        assert abs(stage["backward_bytes"] - truth) <= WHOLE * truth
+    for stage, truth in ((first, 5358403988), (second, 2344804752), (last, 6409093528)):
+        assert abs(stage["reduced_bytes"] - truth) <= WHOLE * truth
+    assert ledger["allocated.bytes"] - ledger["workspaces.bytes"] == last["peak_bytes"]
+
+
 def test_replicas_keep_buckets_beside_their_gradients() -> None:
     alone, beside, views = (ask(parallel=one) for one in ({}, {"data": 8}, {"data": 8, "bucket_view": True}))
     assert beside["allocated.bytes"] - alone["allocated.bytes"] == alone["gradients.bytes"]
