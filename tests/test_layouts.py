@@ -184,7 +184,8 @@ def test_an_accelerate_configuration_is_read(tmp_path: Path) -> None:
     (tmp_path / "default_config.yaml").write_text(FSDP, encoding="utf-8")
     ledger = evaluate_with(RULES, {"model": "gpt2", "parallel": {"accelerate": "."}}, base=tmp_path)
     told = ("parallel.sharding", "parallel.data", "parallel.replicas", "precision.name", "checkpointing.name")
-    assert [ledger[name] for name in told] == ["fsdp", 16, 2, "bf16-gathered", "full"]
+    assert [ledger[name] for name in told] == ["fsdp1", 16, 2, "bf16-gathered", "full"]
+    assert (ledger["parallel.reduce_each_batch"], ledger["precision.reduced"]) == (False, "bf16")
     assert "fsdp_ofload_params (did you mean fsdp_config.fsdp_offload_params" in ledger.warnings[0]
 
 
