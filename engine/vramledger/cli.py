@@ -140,7 +140,9 @@ def _specs(arguments: list[str]) -> list[str]:
 def _parser(wanted: Iterable[Command]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     """The parser of some commands, and each command's own."""
     parser = argparse.ArgumentParser(
-        prog=_PROG, description="How much GPU memory does this need, and why? Every byte derived from rules in files."
+        prog=_PROG,
+        description="How much GPU memory does this need, and why? Every byte derived from rules in files.",
+        formatter_class=_formatter,
     )
     parser.add_argument("--version", action="version", version=f"{_PROG} {ENGINE}")
     choices = parser.add_subparsers(title="commands", metavar="COMMAND", prog=_PROG)

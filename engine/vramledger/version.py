@@ -1,4 +1,4 @@
 """The engine's version, and the version of what its cache holds."""
 
 ENGINE = "0.1.0"
-FORMAT = 15
+FORMAT = 16

@@ -26,16 +26,20 @@ _DEVICES = "hardware"  # the option that takes several, or all
 
 def run(ruleset: Any, options: argparse.Namespace) -> int:
     """The answer to a scenario, and whether it is as the scenario expects."""
-    from vramledger.reports import blocks, timeline
+    from vramledger.reports import blocks
     from vramledger.reports import ledger as answer
 
     named = getattr(options, f"fact {_DEVICES}", None) or ""
     if named == "all" or "," in named.partition("(")[0]:
         return _for_each_device(ruleset, options, [word.strip() for word in named.split(",") if word.strip()])
     ledger, expect = read_ledger(ruleset, options)
-    told = [*answer.blocks(ledger), *(timeline.blocks(ledger.timeline) if options.timeline else ())]
+    told, more = [*answer.blocks(ledger)], {}
+    if options.timeline:
+        from vramledger.reports import timeline
+
+        told += timeline.blocks(ledger.timeline)
+        more = {"timeline": timeline.to_dict(ledger.timeline)}
     if options.json:
-        more = {"timeline": timeline.to_dict(ledger.timeline)} if options.timeline else {}
         print_json({**answer.to_dict(ledger), **more})
     elif options.markdown:
         print(blocks.markdown(told))

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from vramledger.evaluation.values import exact
-from vramledger.inputs.arguments import read_arguments
 from vramledger.problems import Place, Problem, problem
 from vramledger.rules.bytes import LARGEST_FILE, decode_text, read_bytes
 from vramledger.rules.read import DEEPEST, read_yaml
@@ -45,6 +44,8 @@ def _tree(content: bytes, path: Path, form: str) -> tuple[Mapping | None, list[P
     if fault is not None:
         return None, [fault]
     if form == "arguments":
+        from vramledger.inputs.arguments import read_arguments  # few files are command lines
+
         return read_arguments(text, path.as_posix()), []
     trees, faults = read_yaml(text, path.as_posix())
     if faults:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from vramledger.evaluation.brief import frozen
-from vramledger.inputs.checkpoint import read_checkpoint
 from vramledger.inputs.files import find, places, read_fields
 from vramledger.inputs.hub import fetched, is_repository
 from vramledger.inputs.imports import imported, misfits, unread
@@ -124,6 +123,8 @@ class Records:
             if faults:
                 return faults
         else:
+            from vramledger.inputs.checkpoint import read_checkpoint  # most scenarios name none
+
             found = read_checkpoint(self.ruleset, says, path)
             if isinstance(found, list):
                 return found

@@ -8,7 +8,7 @@ from typing import Any
 
 from vramledger.language.units import ANY, BOOLEAN, PLAIN, TEXT, Type
 from vramledger.problems import Problem, problem
-from vramledger.rules.formulas import FormulaReader
+from vramledger.rules.formulas import SHOWN, FormulaReader
 from vramledger.rules.model import (
     ENTRY,
     Block,
@@ -22,6 +22,7 @@ from vramledger.rules.model import (
     Notice,
     Rule,
     Scope,
+    Stage,
     Table,
 )
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, to_data
@@ -71,12 +72,12 @@ def source_of(node: Mapping) -> dict[str, Any] | None:
 class Builder:
     """Builds the parts of one document; faults are noted in the reader's list."""
 
-    def __init__(self, reader: FormulaReader, origin: str, layer: int, scope: Scope = Scope(), stage: str = "") -> None:
+    def __init__(self, reader: FormulaReader, origin: str, layer: int, scope: Scope = Scope()) -> None:
         self.reader = reader
         self.origin = origin
         self.layer = layer
         self.scope = scope
-        self.stage = stage
+        self._stage = ""
         self.inherited: dict[str, Any] | None = None  # the document's own source
 
     def _fault(self, found: Problem) -> None:
@@ -174,7 +175,7 @@ class Builder:
             per=per,
             overrides=overrides is not None and text_of(overrides) != "false",
             scope=self.scope,
-            stage=self.stage,
+            stage=self._stage,
             source=source_of(node) or self.inherited,
         )
         return rule, declared
@@ -222,7 +223,7 @@ class Builder:
 
     def _template(self, says: Scalar) -> Iterator[str | Formula]:
         position = 0
-        for number, match in enumerate(re.finditer(r"\{([^{}]*)\}", says.text)):
+        for number, match in enumerate(SHOWN.finditer(says.text)):
             if number == _MOST_SHOWN:
                 message = f"a text with more than {_MOST_SHOWN} formulas in it"
                 self._fault(problem("wrong-shape", message, says.place, "say it in fewer words"))
@@ -282,6 +283,11 @@ class Builder:
             listed=tuple(to_data(tree.get("listed")) or ()),
             lever=text_of(tree.get("lever")) == "true",
         )
+
+    def stage(self, name: str, tree: Mapping) -> Stage:
+        self._stage, self.inherited = name, source_of(tree)
+        order = text_of(tree.get("order"))
+        return Stage(name, int(order) if order.isdigit() else None, *self.content(tree))
 
     def entry(self, kind: Kind, name: str, tree: Mapping, extends: tuple[str, ...]) -> Entry:
         self.inherited = source_of(tree)

@@ -1,27 +1,18 @@
-"""Checked rule sets, remembered by the hash of what was read: lines of JSON, which execute nothing when they are read.
-
-The first line lists the files and their documents, with the length of the line that each document's tree has below;
-the second holds the formulas, the third the outline. A tree is decoded when it is asked for.
-"""
+"""Checked rule sets, remembered by the hash of what was read."""
 
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import time
-from collections.abc import Callable
-from functools import cache as once
 from pathlib import Path
 from typing import Any
 
 from vramledger import version
-from vramledger.problems import Place
-from vramledger.rules import outline
+from vramledger.rules import kept
 from vramledger.rules.files import Said, Signature
-from vramledger.rules.formulas import FormulaReader, encode
 from vramledger.rules.load import Document, RuleSet
-from vramledger.rules.tree import Mapping, decode
-from vramledger.rules.tree import encode as encode_tree
 
 VARIABLE = "VRAMLEDGER_CACHE"  # a folder, or `off`
 _ODD = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
@@ -54,44 +45,32 @@ def recall(key: str, paths: list[str], base: RuleSet | None = None) -> RuleSet |
     try:
         if path is None:
             return None
-        content = path.read_bytes()
-        first, formulas, outlined, trees = content.split(b"\n", 3)
-        index = json.loads(first)
-        if index["files"] != paths or len(trees) != sum(size for size, *_ in index["documents"]):
+        found = kept.read(_mapped(path), base.reader if base is not None else None)
+        if found.files != paths:
             return None
-        reader = FormulaReader(json.loads(formulas), base.reader if base is not None else None)
-        documents, at = [], 0
-        for size, *row in index["documents"]:
-            documents.append(_document(row, trees, at, at + size))
-            at += size
         if base is not None:
-            ruleset = base.joined(key, reader, documents)
+            ruleset = base.joined(key, found.reader, found.documents)
             os.utime(path.with_name(path.name.replace(key, base.digest)))  # it is of use, and kept
         else:
-            ruleset = RuleSet(key, reader)
-            ruleset.add(documents)
-            ruleset.outline = once(lambda: outline.decode(json.loads(outlined)))
+            ruleset = RuleSet(key, found.reader)
+            ruleset.add(found.documents)
+            ruleset.outline = found.outline
     except _ODD:
         return None
-    return None if ruleset.problems or reader.problems else ruleset
+    return None if ruleset.problems or found.reader.problems else ruleset
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    """A file of which only what is asked for is read."""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def remember(key: str, ruleset: RuleSet, paths: list[str], documents: list[Document]) -> None:
     """Keeps a checked rule set: the documents of these files, what was read in them, and its outline."""
     path = _file(key)
-    if path is None:
-        return
-    trees = [f"{_text(encode_tree(one.tree()))}\n" for one in documents]
-    rows = [
-        [len(tree), *one[:3], one.lists, one.user, one.place, one.keys]
-        for tree, one in zip(trees, documents, strict=True)
-    ]
-    lines = [
-        {"files": paths, "documents": rows},
-        {text: _text(encode(tree)) for text, tree in ruleset.reader.read.items()},
-        outline.encode(ruleset.outline()) if ruleset.outline is not None else None,
-    ]
-    _write(path, "".join([*(f"{_text(line)}\n" for line in lines), *trees]))
+    if path is not None:
+        _write(path, kept.dump(ruleset, paths, documents))
 
 
 def seen(base: str, signature: Signature) -> Said | None:
@@ -143,21 +122,3 @@ def _forget(base: Path) -> None:
 
 def _text(data: Any) -> str:
     return json.dumps(data, separators=(",", ":"))
-
-
-def _document(row: list[Any], trees: bytes, start: int, end: int) -> Document:
-    path, head, name, lists, user, place, keys = row
-    return Document(path, head, name, lists, user, Place(*place), tuple(keys), _later(path, trees, start, end))
-
-
-def _later(path: str, trees: bytes, start: int, end: int) -> Callable[[], Mapping]:
-    found: list[Mapping] = []
-
-    def read() -> Mapping:
-        if not found:
-            node = decode(json.loads(trees[start:end]), path)
-            assert isinstance(node, Mapping)
-            found.append(node)
-        return found[0]
-
-    return read

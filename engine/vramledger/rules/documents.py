@@ -56,8 +56,7 @@ def document(tree: Node, file: File) -> Document | Problem:
     if not isinstance(value, Scalar) or not value.text.strip():
         return problem("no-name", f"{key.text} has no name", key.place, f"write {key.text}: NAME")
     lists = {key.text: _words(node) for key, node in tree.items if isinstance(node, Sequence)}
-    keys = tuple(key.text for key, _ in tree.items)
-    return Document(file.path, key.text, value.text, lists, file.user, value.place, keys, lambda: tree)
+    return Document(file.path, key.text, value.text, lists, file.user, value.place, lambda: tree)
 
 
 def _words(node: Sequence) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +16,7 @@ from vramledger.rules.tree import Scalar
 _NODES: tuple[Any, ...] = Expr.__args__
 _NUMBERS = {kind: number for number, kind in enumerate(_NODES)}
 _EACH = "first(0 for "
+SHOWN = re.compile(r"\{([^{}]*)\}")  # a formula in a text for people
 MOST_CHARACTERS = 1_000_000  # of all formulas that are read
 BROKEN = Text("")  # stands for what could not be read; its fault is told, and nothing else is asked of it
 
@@ -25,13 +27,17 @@ class FormulaReader:
     What the reader of other files has read, `base`, is not read again.
     """
 
-    def __init__(self, known: dict[str, str] | None = None, base: FormulaReader | None = None) -> None:
-        self.known = known or {}
+    def __init__(self, base: FormulaReader | None = None) -> None:
         self.base = base
+        self.known: dict[str, bytes] = {}
         self.read: dict[str, Any] = {}
         self.decoded: dict[str, Any] = {}  # of the known ones those that were asked for
         self.problems: list[Problem] = []
         self._room = MOST_CHARACTERS
+
+    def know(self, trees: Mapping[str, tuple[int, int]], text: Callable[[int, int], bytes]) -> None:
+        """Takes what was read earlier: where the tree of each text lies."""
+        self.known.update({name: text(*at) for name, at in trees.items()})
 
     def formula(self, scalar: Scalar) -> Formula:
         """A formula; where it cannot be read, a problem is noted and a stand-in comes back."""
@@ -55,7 +61,7 @@ class FormulaReader:
             hint = "write a formula over several lines with |"
             self.problems.append(problem("folded-formula", "a folded text (>) loses its lines", scalar.place, hint))
             return BROKEN
-        found = self._found(text)
+        found = self.found(text)
         if found is not None:
             return found
         from vramledger.language.parse import FormulaError, literal, parse
@@ -74,17 +80,23 @@ class FormulaReader:
         self.read[text] = tree
         return tree
 
-    def _found(self, text: str) -> Expr | Callable[[], Expr] | None:
+    def found(self, text: str) -> Expr | Callable[[], Expr] | None:
+        """The tree of a text that was read before."""
         if text in self.read:
             return self.read[text]  # type: ignore[no-any-return]
         if text in self.known:
             return lambda: self._decoded(text)
-        return self.base._found(text) if self.base is not None else None  # noqa: SLF001 - a reader like this one
+        return self.base.found(text) if self.base is not None else None
 
     def _decoded(self, text: str) -> Any:
         if text not in self.decoded:
             self.decoded[text] = decode(json.loads(self.known[text]))
         return self.decoded[text]
+
+
+def readings(scalar: Scalar) -> Iterator[str]:
+    """The texts under which formulas may have been read in a scalar."""
+    yield from (scalar.text, f"{_EACH}{scalar.text})", *SHOWN.findall(scalar.text))
 
 
 def encode(node: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Mapping as MappingOf
 from typing import Any, NamedTuple
 
 from vramledger.problems import Label, Place, Problem, nearest, problem
-from vramledger.rules.build import Builder, examples, source_of, text_of
+from vramledger.rules.build import Builder, examples, text_of
 from vramledger.rules.extend import merge
 from vramledger.rules.formulas import FormulaReader
 from vramledger.rules.model import (
@@ -20,6 +20,7 @@ from vramledger.rules.model import (
     Notice,
     Rule,
     Scope,
+    Stage,
     Table,
 )
 from vramledger.rules.outline import Outline
@@ -41,8 +42,20 @@ class Document(NamedTuple):
     lists: MappingOf[str, list[str]]  # of the keys at its top those under which words are listed
     user: bool
     place: Place
-    keys: tuple[str, ...]  # at its top
     tree: Callable[[], Mapping]
+    built: Callable[[], Any] | None = None  # of a kind or a stage that was read before, what it came to
+
+
+def built(document: Document, reader: FormulaReader) -> Any:
+    """What a document says by itself: a Kind or a Stage; None for an entry, which says it of what it extends."""
+    if document.built is not None:
+        return document.built()
+    origin = f"{document.head} {document.name}"
+    if document.head == "kind":
+        return Builder(reader, origin, STANDARD).kind(document.tree())
+    if document.head == "stage":
+        return Builder(reader, origin, USER if document.user else STANDARD).stage(document.name, document.tree())
+    return None
 
 
 class RuleSet:
@@ -109,10 +122,6 @@ class RuleSet:
 
     def place(self, kind: str, name: str) -> Place:
         return self._documents[kind][name].place
-
-    def keys(self, kind: str, name: str) -> tuple[str, ...]:
-        """The keys at the top of an entry's own document."""
-        return self._documents[kind][name].keys
 
     def tree(self, kind: str, name: str) -> Mapping:
         """The entry's tree with what it extends merged in."""
@@ -252,8 +261,7 @@ class RuleSet:
                 self.announcements.append(f"the {word} {made.name} of {made.place} overrides{over}")
 
     def _add_kind(self, document: Document) -> None:
-        builder = Builder(self.reader, f"kind {document.name}", STANDARD)
-        kind = builder.kind(document.tree())
+        kind: Kind = built(document, self.reader)
         if kind.name in RESERVED:
             self.problems.append(problem("declared-twice", f"{kind.name} is the engine's own word", document.place))
             return
@@ -266,19 +274,13 @@ class RuleSet:
             self._declare(declaration)
 
     def _add_stage(self, document: Document) -> None:
-        builder = Builder(
-            self.reader, f"stage {document.name}", USER if document.user else STANDARD, stage=document.name
-        )
-        tree = document.tree()
-        builder.inherited = source_of(tree)
-        rules, tables, declared, notices = builder.content(tree)
-        self.rules += rules
-        self.tables += tables
-        self.notices += notices
+        stage: Stage = built(document, self.reader)
+        self.rules += stage.rules
+        self.tables += stage.tables
+        self.notices += stage.notices
         self._plain.append(document)
-        order = text_of(tree.get("order"))
-        self._orders.setdefault(document.name, int(order) if order.isdigit() else len(self._orders) * 10)
-        for declaration in declared:
+        self._orders.setdefault(document.name, len(self._orders) * 10 if stage.order is None else stage.order)
+        for declaration in stage.declarations:
             self._declare(declaration)
 
     def _add_entry(self, document: Document) -> None:

@@ -25,13 +25,19 @@ class Scope(NamedTuple):
 class Formula:
     """A formula in a file: its text, its tree, and the place of each of its parts."""
 
-    __slots__ = ("_shift", "_tree", "scalar", "text")
+    __slots__ = ("_scalar", "_tree", "shift", "text")
 
-    def __init__(self, scalar: Scalar, tree: Any, shift: int = 0, text: str | None = None) -> None:
-        self.scalar = scalar
-        self.text = scalar.text if text is None else text
+    def __init__(self, scalar: Any, tree: Any, shift: int = 0, text: str | None = None) -> None:
+        self._scalar = scalar  # the two, or what gives them when they are asked for
         self._tree = tree
-        self._shift = shift
+        self.shift = shift  # of the text that was read before that of the file
+        self.text = scalar.text if text is None else text
+
+    @property
+    def scalar(self) -> Scalar:
+        if callable(self._scalar):
+            self._scalar = self._scalar()
+        return self._scalar  # type: ignore[no-any-return]
 
     @property
     def tree(self) -> Expr:
@@ -42,7 +48,7 @@ class Formula:
     def place(self, span: Span | None = None) -> Place:
         if span is None:
             return self.scalar.place
-        return self.scalar.at((max(0, span[0] - self._shift), span[1]))
+        return self.scalar.at((max(0, span[0] - self.shift), span[1]))
 
 
 class Declaration(NamedTuple):
@@ -183,6 +189,17 @@ class Entry(NamedTuple):
     records: MappingOf[str, Any] = MappingProxyType({})
     source: MappingOf[str, Any] | None = None
     extends: tuple[str, ...] = ()
+
+
+class Stage(NamedTuple):
+    """What the document of a stage says."""
+
+    name: str
+    order: int | None
+    rules: tuple[Rule, ...] = ()
+    tables: tuple[Table, ...] = ()
+    declarations: tuple[Declaration, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 class Example(NamedTuple):
