@@ -1,73 +1,136 @@
-"""The same scenario under other entries: what nothing that differs stands behind is not worked out anew."""
+"""A scenario that is much like one before: what nothing that differs stands behind is not worked out anew."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from _thread import get_ident  # of `threading` nothing else is needed, which takes long to import
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vramledger.evaluation.evaluate import Evaluation
 from vramledger.evaluation.facts import Facts
+from vramledger.evaluation.residual import Graph
+from vramledger.evaluation.tables import Row
+from vramledger.evaluation.trail import Part
+from vramledger.evaluation.values import NotApplicable
 from vramledger.rules.overlay import Program
-from vramledger.rules.weave import Weaver
+
+_MOST = 8  # evaluations that others may start from
+_LOOKED_AT = 3  # of these, the ones with the fewest other entries and facts
+_LARGE = 20_000  # atoms of a graph that is not added to any more
 
 
-class Again:
-    """Evaluations that start from what a first one has found; both read the same records."""
+def near(program: Program, facts: Facts, graph: Graph | None = None) -> Evaluation:
+    """An evaluation that starts from the one before that leaves least to do; later ones may start from it.
 
-    def __init__(self, first: Evaluation) -> None:
-        self.first = first
-        self._users = _users(first.program)
-
-    def evaluation(self, program: Program, facts: Facts) -> Evaluation:
-        """An evaluation under another program, with the first one's values where nothing behind them differs."""
-        first, found = self.first, Evaluation(program, facts)
-        if facts.records_digest != first.facts.records_digest:
-            return found
-        changed = self._behind(_differing(first.program, program, first.facts, facts))
-        found.values = {name: value for name, value in first.values.items() if name not in changed}
-        found.resolutions = {name: how for name, how in first.resolutions.items() if name not in changed}
-        found.tables = {name: rows for name, rows in first.tables.items() if name not in changed}
-        return found
-
-    def _behind(self, names: Iterable[str]) -> set[str]:
-        """Names, and all that lean on them; a table leans on what any of its columns leans on."""
-        found: set[str] = set()
-        left = [*names]
-        while left:
-            name = left.pop()
-            if name not in found:
-                found.add(name)
-                left += self._users.get(name, ())
-        return found
+    With a graph, those under the same assumptions that vary the same facts are of use, and their graph is gone on with.
+    """
+    kin: list[Evaluation] = program.ruleset.kin.setdefault(get_ident(), [])
+    said = _said(facts)
+    far = {at: len(said ^ _said(one.facts)) for at, one in enumerate(kin) if _of_use(one, facts, graph)}
+    changed = {at: _changed(kin[at], program, facts) for at in sorted(far, key=lambda at: far[at])[:_LOOKED_AT]}
+    kept = {at: len(kin[at].trails.keys() - parts) for at, parts in changed.items()}
+    best = max(kept, key=lambda at: kept[at], default=None)
+    made = Evaluation(program, facts, graph)
+    if best is not None and kept[best] > len(changed[best]):
+        made = _after(kin[best], program, facts, changed[best])
+        kin.append(kin.pop(best))  # what is started from stays
+    while len(kin) >= _MOST:
+        del kin[0]
+    kin.append(made)
+    return made
 
 
-def _users(program: Program) -> dict[str, set[str]]:
-    """Which quantities and tables name which others in their formulas."""
-    weaver = Weaver(program.ruleset, program.entries.values())
-    found: dict[str, set[str]] = {}
-    for reading in weaver.readings():
-        for link in weaver.links(reading):
-            found.setdefault(_whole(link.needs), set()).add(_whole(link.node))
+def again(first: Evaluation, program: Program, facts: Facts) -> Evaluation:
+    """An evaluation under another program, or of other facts, with what a first one found wherever that holds."""
+    if facts.records_digest != first.facts.records_digest:
+        return Evaluation(program, facts)
+    return _after(first, program, facts, _changed(first, program, facts))
+
+
+def _after(first: Evaluation, program: Program, facts: Facts, changed: set[Part]) -> Evaluation:
+    made = Evaluation(program, facts, first.graph)
+    made.values = {name: value for name, value in first.values.items() if name not in changed and not _is_bound(value)}
+    made.resolutions = {name: first.resolutions[name] for name in made.values}
+    made.trails = {part: trail for part, trail in first.trails.items() if part not in changed}
+    copies: dict[int, Row] = {}
+    for name, rows in first.tables.items():  # a row stands on rows of tables before
+        if name not in changed:
+            kept = {column for row in rows for column in row.values if (name, column) not in changed}
+            made.tables[name] = tuple(_copy(row, kept, copies) for row in rows)
+    return made
+
+
+def _copy(row: Row, kept: set[str], copies: dict[int, Row]) -> Row:
+    variables = {name: copies.get(id(value), value) for name, value in row.variables.items()}
+    made = copies[id(row)] = Row(row.table, row.fill, variables, row.guard, None)
+    made.label = row.label
+    made.values = {name: value for name, value in row.values.items() if name in kept and not _is_bound(value)}
+    made.formulas = {name: row.formulas[name] for name in made.values if name in row.formulas}
+    return made
+
+
+def _is_bound(value: Any) -> bool:
+    """Whether a value is of one evaluation: a row, or a reason, which may tell of whatever else was given."""
+    return isinstance(value, Row | NotApplicable) or (isinstance(value, tuple) and any(map(_is_bound, value)))
+
+
+def _of_use(one: Evaluation, facts: Facts, graph: Graph | None) -> bool:
+    """Whether what an evaluation found can be of use to another."""
+    if one.graph is None or graph is None:
+        return one.graph is graph and one.facts.records_digest == facts.records_digest
+    return (
+        one.graph.assumed == graph.assumed
+        and (one.graph.numbers is graph.numbers or not graph.assumed)
+        and len(one.graph.atoms) < _LARGE
+        and one.facts.records_digest == facts.records_digest
+        and _varying(one.facts) == _varying(facts)
+    )
+
+
+def _said(facts: Facts) -> set[Any]:
+    """The entries and facts that tell one scenario from another; numbers that vary are not among them."""
+    selection, _, *given = facts.shape()
+    return {*selection, *given}
+
+
+def _varying(facts: Facts) -> set[Any]:
+    return {said for name, said in zip(facts.values, facts.shape()[2:], strict=True) if facts.values[name].varies}
+
+
+def _changed(first: Evaluation, program: Program, facts: Facts) -> set[Part]:
+    """What differs, and all that read it, or read what did."""
+    readers: dict[Part, list[Part]] = {}
+    for part, trail in first.trails.items():
+        for read in trail.read:
+            readers.setdefault(read, []).append(part)
+    found: set[Part] = set()
+    left = [*_differing(first, program, facts)]
+    while left:
+        part = left.pop()
+        if part not in found:
+            found.add(part)
+            left += readers.get(part, ())
     return found
 
 
-def _whole(node: str) -> str:
-    """A column as its table."""
-    return node.partition("[")[0]
-
-
-def _differing(first: Program, other: Program, known: Facts, given: Facts) -> Iterator[str]:
-    """The quantities and tables of which two programs, or what two scenarios give, say different things."""
+def _differing(first: Evaluation, other: Program, given: Facts) -> Iterator[Part]:
+    """The quantities, tables and columns of which two programs, or what two scenarios give, say different things."""
+    one = first.program
     sides: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...] = (
-        (first.candidates, other.candidates),
-        (first.declarations, other.declarations),
-        (first.tables, other.tables),
-        (first.values, other.values),
-        (known.values, given.values),
+        (one.candidates, other.candidates),
+        (one.declarations, other.declarations),
+        (one.tables, other.tables),
+        (one.values, other.values),
+        (first.facts.record_places, given.record_places),
     )
-    for one, two in sides:
-        for name in {**one, **two}:
-            if one.get(name) is not two.get(name) and one.get(name) != two.get(name):
-                table = name.rpartition(".")[0]
+    for known, now in sides:
+        for name in known.keys() | now.keys():
+            if known.get(name) is not now.get(name) and known.get(name) != now.get(name):
+                table, _, column = name.rpartition(".")
                 yield name
-                yield from (table,) if table in first.tables else ()
+                yield (table, column)
+    before = first.facts.values
+    for name in before.keys() | given.values.keys():
+        two = before.get(name), given.values.get(name)
+        if two[0] != two[1] and not (first.graph is not None and all(fact is not None and fact.varies for fact in two)):
+            yield name

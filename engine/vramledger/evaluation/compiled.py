@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vramledger.evaluation.again import near
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.ledger import HEADLINES, Ledger
 from vramledger.rules.overlay import Program
@@ -12,7 +13,7 @@ def ledger_of(program: Program, facts: Facts) -> Ledger:
     key, plans = facts.shape(), program.ruleset.plans
     if key not in plans:
         plans[key] = None
-        return Ledger(program, facts)
+        return Ledger(program, facts, evaluation=near(program, facts))
     if plans[key] is None:
         from vramledger.evaluation.specialise import Plan, Test
 

@@ -16,6 +16,7 @@ from vramledger.evaluation.frame import Fault, Frame, Resolution
 from vramledger.evaluation.names import full_name
 from vramledger.evaluation.residual import Graph
 from vramledger.evaluation.tables import CatalogRow, Row
+from vramledger.evaluation.trail import Part, Trail
 from vramledger.language.syntax import Expr, Name, Span
 from vramledger.language.units import ANY, Type, check
 from vramledger.problems import Label, Place, problem
@@ -43,6 +44,10 @@ class Evaluation:
         self.running_rows: set[tuple[Row, str]] = set()
         self.work = 0
         self.most = MOST_WORK
+        self.trails: dict[Part, Trail] = {}  # of each quantity, table and column that was worked out
+        self.reads: set[Part] = set()  # of what is being worked out
+        self.trail = Trail()
+        self.follow(self.trail)
         self.branches: set[Branch] | None = None  # those of conditionals that were taken, where somebody asks
 
     def allow(self) -> None:
@@ -55,11 +60,31 @@ class Evaluation:
         if self.work > self.most:
             raise Fault(problem("too-much-work", f"more than {MOST_WORK} steps of work", where()))
 
+    def follow(self, trail: Trail) -> None:
+        """What is read from here on is noted in a trail."""
+        self.trail, self.reads = trail, trail.read
+        if self.graph is not None:
+            self.graph.divisors, self.graph.refused = trail.divisors, trail.refused
+
+    def begin(self, part: Part) -> Trail:
+        """Begins to work out a quantity, a table or a column; the trail to go on with afterwards comes back."""
+        outer, own = self.trail, self.trails.get(part)
+        if own is None:
+            own = self.trails[part] = Trail()
+        self.follow(own)
+        return outer
+
+    def all_trails(self) -> list[Trail]:
+        """Every trail, with that of what was asked for itself."""
+        return [self.trail, *self.trails.values()]
+
     def quantity(self, name: str) -> Any:
         """The value of a quantity. Raises Fault, and Undecided where a graph leaves the shape open."""
+        self.reads.add(name)
         if name in self.values:
             return self.values[name]
         self.enter(name, self.place(name))
+        outer = self.begin(name)
         try:
             value, resolution = resolve.resolve(self, name)
             declared = self.program.declarations.get(name)
@@ -69,6 +94,7 @@ class Evaluation:
             raise Fault(problem("too-deep", f"{name} is nested too deep", self.place(name))) from None
         finally:
             self.running.pop(name, None)
+            self.follow(outer)
         self.values[name] = value
         self.resolutions[name] = resolution
         return value

@@ -67,10 +67,11 @@ class Ledger:
         facts: Facts,
         known: Mapping[str, Any] | None = None,
         held: Mapping[int, Any] | None = None,
+        evaluation: Evaluation | None = None,
     ) -> None:
         self.program = program
         self.facts = facts
-        self.evaluation = Evaluation(program, facts)
+        self.evaluation = evaluation or Evaluation(program, facts)
         self._known = {name: self._own(name, value) for name, value in (known or {}).items()}
         self._held = held or {}  # of the notices that have a test, by number, whether it holds
 

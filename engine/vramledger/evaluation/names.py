@@ -30,10 +30,14 @@ def lookup(ev: Evaluation, tree: Name, frame: Frame) -> Any:
                 found = ev.catalog_column(frame.own, first)
         if found is not None:
             for part in below.split(".") if dot else ():
-                known = found.values.get(part) if type(found) is Row else None
-                found = ev.column(found, part, frame, tree) if known is None else known
+                if type(found) is Row and (known := found.values.get(part)) is not None:
+                    ev.reads.add((found.table.name, part))
+                    found = known
+                else:
+                    found = ev.column(found, part, frame, tree)
             return found
     if not frame.scope.namespace and name in ev.values:
+        ev.reads.add(name)
         return ev.values[name]
     return global_value(ev, full_name(ev, name, frame.scope))
 

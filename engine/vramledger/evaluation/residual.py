@@ -7,6 +7,7 @@ are interned in their Graph, so equal work is done once. Back ends translate a g
 
 from __future__ import annotations
 
+from copy import copy
 from fractions import Fraction
 from typing import Any
 
@@ -59,7 +60,13 @@ class Graph:
         self.assumed = assumed or {}
         self.divisors: set[Node] = set()  # what must not be zero, even where the quotient dissolves
         self.refused: set[Node] = set()  # tests that hold where a value breaks its declaration
-        self._numbers = {} if numbers is None else numbers
+        self.numbers = {} if numbers is None else numbers
+
+    def under(self, divisors: set[Node], refused: set[Node]) -> Graph:
+        """The same atoms under other guards."""
+        made = copy(self)
+        made.divisors, made.refused = divisors, refused
+        return made
 
     def spend(self, terms: int) -> None:
         """Notes terms that were gone through."""
@@ -80,7 +87,7 @@ class Graph:
 
     def _node(self, op: str, arguments: tuple[Any, ...], whole: bool, positive: bool) -> Node:
         key = (op, *(argument.key if isinstance(argument, Node) else argument for argument in arguments))
-        number = self._numbers.setdefault(key, len(self._numbers))
+        number = self.numbers.setdefault(key, len(self.numbers))
         if number not in self.atoms:
             self.spend(_AN_ATOM)
             factors = [argument.factors for argument in arguments if isinstance(argument, Node)]

@@ -63,6 +63,7 @@ def fact(ev: Evaluation, name: str, given: Given) -> Any:
 
 def read_record(ev: Evaluation, record: str, name: str) -> tuple[Any, Resolution]:
     """A field of a record: what it holds, or not applicable where it is absent or null."""
+    ev.reads.add(record)
     place, why = ev.facts.record_places.get(record), f"read from {record}"
     value: Any = ev.facts.records.get(record)
     if value is None:
@@ -94,6 +95,8 @@ def nothing(
         return reason, nowhere
     if declared is not None:
         kind = ev.program.kind_of(name)
+        if kind is not None:
+            ev.reads.add(kind.selector)
         if kind is not None and kind.name not in ev.program.entries:
             missing = bool(kind.missing) and not declared.optional
             return NotApplicable(f"no {kind.name} is chosen", missing), nowhere

@@ -26,9 +26,11 @@ _A_ROW, _A_CELL = 10, 4  # steps that the room which each takes is worth
 
 def rows_of(ev: Evaluation, name: str) -> tuple[Row, ...]:
     """The rows of a table, each once its guard is not known to be false."""
+    ev.reads.add(name)
     if name not in ev.tables:
         table = ev.program.tables[name]
         ev.enter(name, table.place)
+        outer = ev.begin(name)
         try:
             found: list[Row] = []
             for fill in table.fills:
@@ -41,6 +43,7 @@ def rows_of(ev: Evaluation, name: str) -> tuple[Row, ...]:
             ev.tables[name] = tuple(found)
         finally:
             ev.running.pop(name, None)
+            ev.follow(outer)
     return ev.tables[name]
 
 
@@ -82,6 +85,8 @@ def column_of(ev: Evaluation, row: Any, name: str, frame: Frame, tree: Expr) -> 
 
 
 def row_column(ev: Evaluation, row: Row, name: str) -> Any:
+    part = (row.table.name, name)
+    ev.reads.add(part)
     if name in row.values:
         return row.values[name]
     bound = row.variables.get(name)
@@ -96,6 +101,7 @@ def row_column(ev: Evaluation, row: Row, name: str) -> Any:
         raise Fault(problem("too-deep", f"{key} is reached through more than {DEEPEST} columns", row.fill.place))
     ev.work += _A_CELL
     ev.running_rows.add((row, name))
+    outer = ev.begin(part)
     try:
         value = compute_cell(ev, row, name, key)
         declared = row.table.columns.get(name) or ev.program.declarations.get(key)
@@ -105,6 +111,7 @@ def row_column(ev: Evaluation, row: Row, name: str) -> Any:
         raise Fault(problem("too-deep", f"{key} of row {row.label} is nested too deep", row.fill.place)) from None
     finally:
         ev.running_rows.discard((row, name))
+        ev.follow(outer)
     row.values[name] = value
     return value
 
@@ -173,6 +180,8 @@ def catalog_row(ev: Evaluation, kind: str, name: Any, frame: Frame, tree: Expr) 
 def catalog_column(ev: Evaluation, row: CatalogRow, name: str) -> Any:
     if name == "name":
         return row.name
+    part = (row.kind, name)
+    ev.reads.add(part)
     if name not in row.values:
         kind = ev.program.ruleset.kinds[row.kind]
         entry = ev.program.ruleset.entry(row.kind, row.name)
@@ -181,5 +190,9 @@ def catalog_column(ev: Evaluation, row: CatalogRow, name: str) -> Any:
         if formula is None:
             return NotApplicable(f"{row.kind} {row.name} gives no {name}")
         scope = Scope(kind.namespace)
-        row.values[name] = evaluate(ev, formula.tree, Frame(formula, scope, NO_ROWS, row))
+        outer = ev.begin(part)
+        try:
+            row.values[name] = evaluate(ev, formula.tree, Frame(formula, scope, NO_ROWS, row))
+        finally:
+            ev.follow(outer)
     return row.values[name]

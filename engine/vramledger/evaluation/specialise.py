@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from vramledger.evaluation.again import near
 from vramledger.evaluation.arithmetic import Undecided
 from vramledger.evaluation.evaluate import Evaluation
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.residual import MOST_ROOM, Graph, Node, TooLarge
 from vramledger.evaluation.scalar import compile_scalar
+from vramledger.evaluation.trail import guarded
 from vramledger.evaluation.values import NotApplicable, Range, Verdict, exact, public
 from vramledger.rules.model import Formula, Scope
 from vramledger.rules.overlay import Program
@@ -63,7 +65,7 @@ class Plan:
         self.tests = tuple(tests)  # evaluated after the targets
         self.varying = varying(facts)
         self._room = MOST_ROOM
-        self._numbers: dict[tuple[Any, ...], int] = {}
+        self.numbers: dict[tuple[Any, ...], int] = {}
         self.root = self._specialise({})
 
     def leaf(self, vector: Sequence[Any]) -> Leaf:
@@ -102,8 +104,10 @@ class Plan:
 
     def _specialise(self, assumed: Assumed) -> Leaf | Fork:
         """The code for one way through what varies; where that takes too much, it is left to the interpreter."""
-        graph = Graph(dict(assumed), self._room, self._numbers)
-        evaluation = Evaluation(self.program, self.facts, graph)
+        evaluation = near(self.program, self.facts, Graph(dict(assumed), self._room, self.numbers))
+        graph = evaluation.graph
+        assert graph is not None
+        graph.room, self.numbers = self._room, graph.numbers
         try:
             return self._compiled(graph, evaluation)
         except (TooLarge, RecursionError):
@@ -111,7 +115,7 @@ class Plan:
         finally:
             self._room = max(0, graph.room - evaluation.work)
 
-    def _compiled(self, graph: Graph, evaluation: Evaluation) -> Leaf | Fork:
+    def _compiled(self, grown: Graph, evaluation: Evaluation) -> Leaf | Fork:
         shapes: list[tuple[str, Any]] = []
         outputs: list[Any] = []
         whole: list[bool] = []
@@ -125,8 +129,10 @@ class Plan:
                 declared = self.program.declarations.get(target) if isinstance(target, str) else None
                 whole += [declared is not None and declared.unit == "B"] * len(parts)
         except Undecided as open_test:
+            graph = guarded(grown, evaluation.all_trails())
             test = compile_scalar(graph, [open_test.test], self.varying)
             return Fork(graph, open_test.test, test, graph.assumed)
+        graph = guarded(grown, evaluation.all_trails())
         run = compile_scalar(graph, outputs, self.varying)
         return Leaf(graph, tuple(outputs), run, tuple(shapes), tuple(whole))
 

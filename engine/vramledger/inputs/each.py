@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from vramledger.evaluation.again import Again
+from vramledger.evaluation.again import again
+from vramledger.evaluation.evaluate import Evaluation
 from vramledger.evaluation.ledger import Ledger
 from vramledger.inputs.raw import Raw
 from vramledger.inputs.scenario import read_scenario
@@ -38,17 +39,16 @@ def ledgers(
     ruleset: RuleSet, raw: Raw, given: Mapping[str, Any], kind: Kind, names: Sequence[str], wanted: Sequence[str]
 ) -> Iterator[tuple[str, Ledger | Problems]]:
     """The ledger with each entry, in which `wanted` is known, or what is wrong with that one."""
-    again: Again | None = None
+    first: Evaluation | None = None
     for name in names:
         try:
             read = read_scenario(ruleset, raw, {**given, kind.key: name})
-            ledger = Ledger(read.program, read.facts)
-            if again is not None:
-                ledger.evaluation = again.evaluation(read.program, read.facts)
+            started = again(first, read.program, read.facts) if first is not None else None
+            ledger = Ledger(read.program, read.facts, evaluation=started)
             for quantity in wanted:
                 _ = ledger[quantity]
         except Problems as faults:
             yield name, faults
             continue
-        again = again or Again(ledger.evaluation)
+        first = first or ledger.evaluation
         yield name, ledger
