@@ -170,6 +170,7 @@ def test_stages_that_are_gathered(checkpointing: str, peaks: tuple[int, int, int
     for stage, truth in ((first, 5358403988), (second, 2344804752), (last, 6409093528)):
         assert abs(stage["reduced_bytes"] - truth) <= WHOLE * truth
     assert ledger["allocated.bytes"] - ledger["workspaces.bytes"] == last["peak_bytes"]
+    assert len(ledger.timeline.moments) == 3
 
 
 def test_replicas_keep_buckets_beside_their_gradients() -> None:
