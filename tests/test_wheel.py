@@ -49,6 +49,10 @@ def test_it_runs_installed_alone(wheel, tmp_path):
         done = subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert "16,060,522,496" in done.stdout
+    checked = "import sys; from vramledger.rules.open import open_rules; open_rules(); print('yaml' in sys.modules)"
+    off = {**environment, "VRAMLEDGER_CACHE": "off"}  # its specs were checked when it was built, and are not read anew
+    done = subprocess.run([python, "-c", checked], cwd=elsewhere, env=off, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("False\n", "")
     where = subprocess.run(
         [python, "-c", "import vramledger; print(vramledger.__file__)"], cwd=elsewhere, env=environment,
         capture_output=True, text=True, check=True,

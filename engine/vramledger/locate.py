@@ -6,6 +6,6 @@ from pathlib import Path
 
 
 def folder(name: str) -> Path:
-    """The folder `specs` or `schemas`."""
+    """The folder `specs`, `schemas` or `checked`."""
     inside = Path(__file__).parent / name
     return inside if inside.is_dir() else Path(__file__).parents[2] / name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation.frame import Fault, Frame
@@ -18,28 +19,36 @@ if TYPE_CHECKING:
 def lookup(ev: Evaluation, tree: Name, frame: Frame) -> Any:
     """What a name means here: a row's column, an own field, a table, a quantity."""
     name = tree.name
-    if frame.rows or frame.own is not None:
-        first, dot, below = name.partition(".")
-        found = frame.rows.get(first)
-        if found is None and isinstance(frame.own, Row):
-            if frame.scope.table and (has_column(ev, frame.own, first) or frame.own.bound(first) is not None):
-                found = ev.cell(frame.own, first)
-        elif found is None and isinstance(frame.own, CatalogRow):
-            kind = ev.program.ruleset.kinds[frame.own.kind]
+    _, scope, rows, own = frame
+    if rows or own is not None:
+        first, below = _split(name)
+        found = rows.get(first)
+        if found is None and type(own) is Row:
+            if scope.table and (has_column(ev, own, first) or own.bound(first) is not None):
+                found = ev.cell(own, first)
+        elif found is None and type(own) is CatalogRow:
+            kind = ev.program.ruleset.kinds[own.kind]
             if first in kind.fields or first == "name":
-                found = ev.catalog_column(frame.own, first)
+                found = ev.catalog_column(own, first)
         if found is not None:
-            for part in below.split(".") if dot else ():
+            for part in below:
                 if type(found) is Row and (known := found.values.get(part)) is not None:
                     ev.reads.add((found.table.name, part))
                     found = known
                 else:
                     found = ev.column(found, part, frame, tree)
             return found
-    if not frame.scope.namespace and name in ev.values:
+    if not scope.namespace and name in ev.values:
         ev.reads.add(name)
         return ev.values[name]
-    return global_value(ev, full_name(ev, name, frame.scope))
+    return global_value(ev, full_name(ev, name, scope))
+
+
+@lru_cache(4096)
+def _split(name: str) -> tuple[str, tuple[str, ...]]:
+    """A name's first part, and those below it."""
+    first, *below = name.split(".")
+    return first, tuple(below)
 
 
 def has_column(ev: Evaluation, row: Row, name: str) -> bool:

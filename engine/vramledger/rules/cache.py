@@ -6,16 +6,19 @@ import json
 import mmap
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from vramledger import version
+from vramledger.locate import folder
 from vramledger.rules import kept
 from vramledger.rules.files import Said, Signature
 from vramledger.rules.load import Document, RuleSet
 
 VARIABLE = "VRAMLEDGER_CACHE"  # a folder, or `off`
 _ODD = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
+CHECKED = "checked"  # the folder in an installed engine that holds what came of checking its specs
 MOST_KEPT = 32
 _OLD = 2_000_000_000  # nanoseconds after which a file that changes again has another time
 
@@ -33,7 +36,11 @@ def place() -> Path | None:
 
 def _file(key: str, suffix: str = ".jsonl") -> Path | None:
     base = place()
-    return None if base is None else base / f"{version.ENGINE}-{version.FORMAT}-{key}{suffix}"
+    return None if base is None else base / _name(key, suffix)
+
+
+def _name(key: str, suffix: str) -> str:
+    return f"{version.ENGINE}-{version.FORMAT}-{key}{suffix}"
 
 
 def recall(key: str, paths: list[str], base: RuleSet | None = None) -> RuleSet | None:
@@ -43,14 +50,15 @@ def recall(key: str, paths: list[str], base: RuleSet | None = None) -> RuleSet |
     """
     path = _file(key)
     try:
-        if path is None:
-            return None
+        if path is None or not path.exists():
+            path = folder(CHECKED) / _name(key, ".jsonl")
         found = kept.read(_mapped(path), base.reader if base is not None else None)
         if found.files != paths:
             return None
         if base is not None:
             ruleset = base.joined(key, found.reader, found.documents)
-            os.utime(path.with_name(path.name.replace(key, base.digest)))  # it is of use, and kept
+            with suppress(FileNotFoundError):  # of those that came with the engine
+                os.utime(path.with_name(path.name.replace(key, base.digest)))  # it is of use, and kept
         else:
             ruleset = RuleSet(key, found.reader)
             ruleset.add(found.documents)

@@ -26,7 +26,7 @@ _WHOLE = tuple(
 
 
 _OFTEN = (Scope, Type)
-Text = Callable[[int, int], bytes]  # where trees lie
+Trees = Callable[[int, int], Any]  # gives the tree that lies from here to there
 
 
 class Apart:
@@ -95,7 +95,7 @@ _NESTED = (list, dict)
 _made: Any = tuple.__new__  # of thousands of values; what a named tuple's own does takes as long again
 
 
-def decode(data: Any, path: str, text: Text, shared: list[Any]) -> Any:
+def decode(data: Any, path: str, trees: Trees, shared: list[Any]) -> Any:
     """The value that `encode` wrote, of the file at `path`."""
 
     def value(data: Any) -> Any:
@@ -108,7 +108,7 @@ def decode(data: Any, path: str, text: Text, shared: list[Any]) -> Any:
         if number == _SHARED:
             return shared[data[1]]
         if number == _FORMULA:
-            return _formula(data, path, text)
+            return _formula(data, path, trees)
         if number == _PLACE:
             return _made(Place, (path, *data[1:]))
         if number == _SCALAR:
@@ -122,11 +122,11 @@ def decode(data: Any, path: str, text: Text, shared: list[Any]) -> Any:
     return value(data)
 
 
-def _formula(data: list[Any], path: str, text: Text) -> Formula:
+def _formula(data: list[Any], path: str, trees: Trees) -> Formula:
     _, start, end, shift, said, scalar = data
     return Formula(
         lambda: tree.decode(scalar, path),
-        lambda: formulas.decode(json.loads(text(start, end))),
+        lambda: trees(start, end),
         shift,
         scalar[0] if said is None else said,
     )

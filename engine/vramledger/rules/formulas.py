@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from vramledger.language.syntax import Aggregate, Expr, Number, Text
@@ -22,22 +22,21 @@ BROKEN = Text("")  # stands for what could not be read; its fault is told, and n
 
 
 class FormulaReader:
-    """Reads formulas; `known` holds the encoded trees of an earlier reading, `read` those of this one.
+    """Reads formulas; `known` gives the trees of an earlier reading, `read` those of this one.
 
     What the reader of other files has read, `base`, is not read again.
     """
 
     def __init__(self, base: FormulaReader | None = None) -> None:
         self.base = base
-        self.known: dict[str, bytes] = {}
+        self.known: dict[str, Callable[[], Any]] = {}
         self.read: dict[str, Any] = {}
-        self.decoded: dict[str, Any] = {}  # of the known ones those that were asked for
         self.problems: list[Problem] = []
         self._room = MOST_CHARACTERS
 
-    def know(self, trees: Mapping[str, tuple[int, int]], text: Callable[[int, int], bytes]) -> None:
-        """Takes what was read earlier: where the tree of each text lies."""
-        self.known.update({name: text(*at) for name, at in trees.items()})
+    def know(self, places: Mapping[str, tuple[int, int]], trees: Callable[[int, int], Any]) -> None:
+        """Takes what was read earlier: where the tree of each text lies, and what gives it."""
+        self.known.update({text: partial(trees, *at) for text, at in places.items()})
 
     def formula(self, scalar: Scalar) -> Formula:
         """A formula; where it cannot be read, a problem is noted and a stand-in comes back."""
@@ -85,13 +84,8 @@ class FormulaReader:
         if text in self.read:
             return self.read[text]  # type: ignore[no-any-return]
         if text in self.known:
-            return lambda: self._decoded(text)
+            return self.known[text]
         return self.base.found(text) if self.base is not None else None
-
-    def _decoded(self, text: str) -> Any:
-        if text not in self.decoded:
-            self.decoded[text] = decode(json.loads(self.known[text]))
-        return self.decoded[text]
 
 
 def readings(scalar: Scalar) -> Iterator[str]:

@@ -14,7 +14,7 @@ from functools import cache as once
 from typing import Any, NamedTuple
 
 from vramledger.problems import Place
-from vramledger.rules import coded, outline, tree
+from vramledger.rules import coded, formulas, outline, tree
 from vramledger.rules.formulas import FormulaReader, readings
 from vramledger.rules.load import Document, RuleSet, built
 from vramledger.rules.tree import Mapping
@@ -39,7 +39,7 @@ def dump(ruleset: RuleSet, paths: list[str], documents: list[Document]) -> str:
         [len(body), *one[:3], one.lists, one.user, one.place[1:]] for body, one in zip(bodies, documents, strict=True)
     ]
     kinds = [_formulas(one, ruleset.reader, apart) for one in documents if one.head == "kind"]
-    known = {text: at for formulas in kinds for text, at in formulas.items()}  # with which entries of a kind are read
+    known = {text: at for read in kinds for text, at in read.items()}  # with which entries of a kind are read
     made = [coded.encode(built(one, ruleset.reader), apart) for one in documents]
     lines = [
         {"files": paths, "documents": rows},
@@ -66,36 +66,40 @@ def read(content: mmap.mmap, base: FormulaReader | None) -> Kept:
     if len(content) - at != sum(size for size, *_ in rows):
         raise ValueError("it is cut short")
 
-    def text(start: int, end: int) -> bytes:
-        return content[first + start : first + end]
+    nodes: dict[int, Any] = {}  # what is written alike is one tree
 
-    shared = [coded.decode(data, "", text, []) for data in often]
+    def trees(start: int, end: int) -> Any:
+        if start not in nodes:
+            nodes[start] = formulas.decode(json.loads(content[first + start : first + end]))
+        return nodes[start]
+
+    shared = [coded.decode(data, "", trees, []) for data in often]
     reader = FormulaReader(base)
-    reader.know(known, text)
+    reader.know(known, trees)
     documents = []
     for (size, path, head, name, lists, user, place), data in zip(rows, made, strict=True):
-        later = _later(content, at, at + size, path, text, reader)
-        ready = None if data is None else _ready(data, path, text, shared)
+        later = _later(content, at, at + size, path, trees, reader)
+        ready = None if data is None else _ready(data, path, trees, shared)
         documents.append(Document(path, head, name, lists, user, Place(path, *place), later, ready))
         at += size
     return Kept(files, documents, reader, once(lambda: outline.decode(json.loads(outlined))))
 
 
 def _later(
-    content: mmap.mmap, start: int, end: int, path: str, text: coded.Text, reader: FormulaReader
+    content: mmap.mmap, start: int, end: int, path: str, trees: coded.Trees, reader: FormulaReader
 ) -> Callable[[], Mapping]:
     @once
     def later() -> Mapping:
         data, known = json.loads(content[start:end])
-        reader.know(known, text)
+        reader.know(known, trees)
         found: Mapping = tree.decode(data, path)
         return found
 
     return later
 
 
-def _ready(data: Any, path: str, text: coded.Text, shared: list[Any]) -> Callable[[], Any]:
-    return once(lambda: coded.decode(data, path, text, shared))
+def _ready(data: Any, path: str, trees: coded.Trees, shared: list[Any]) -> Callable[[], Any]:
+    return once(lambda: coded.decode(data, path, trees, shared))
 
 
 def _text(data: Any) -> str:

@@ -139,6 +139,13 @@ def _sound(files: list[File], key: str, base: RuleSet | None = None) -> tuple[li
     return documents, ruleset
 
 
+def check_bundled() -> None:
+    """Has the bundled specs checked, and remembered. Raises Problems with every fault."""
+    paths, bundled = _bundled()
+    if _base(paths, bundled.digest) is None:
+        _sound(bundled_files()[0], bundled.digest)
+
+
 def load(files: list[File], key: str) -> tuple[list[Document], RuleSet, list[Problem]]:
     """Files to a rule set and everything that is wrong with them; of the documents those that were read anew."""
     with _collector_at_rest():
