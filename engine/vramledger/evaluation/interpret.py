@@ -11,7 +11,7 @@ from vramledger.evaluation import arithmetic as number
 from vramledger.evaluation.arithmetic import Undecided
 from vramledger.evaluation.blame import blame
 from vramledger.evaluation.brief import brief, frozen, width
-from vramledger.evaluation.frame import Fault, Frame
+from vramledger.evaluation.frame import Fault, Frame, framed
 from vramledger.evaluation.names import lookup, missing
 from vramledger.evaluation.operators import ARITHMETIC, FUNCTIONS, TEXT_FUNCTIONS, comparison, compute
 from vramledger.evaluation.residual import Node, TooLarge
@@ -39,7 +39,6 @@ from vramledger.rules.model import Formula
 if TYPE_CHECKING:
     from vramledger.evaluation.evaluate import Evaluation
 
-_made: Any = tuple.__new__  # of thousands of frames; what a named tuple's own does takes twice as long
 _BITS, _SIGNS = 64, 1000  # of a quotient and of a text that are worth a step
 _LARGEST = 2**number.MOST_BITS
 _SIMPLE = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge, "+": add, "-": sub, "*": mul}
@@ -260,7 +259,7 @@ def kept_rows(ev: Evaluation, tree: Aggregate, frame: Frame) -> list[tuple[Frame
     kept = []
     formula, scope, outer, own = frame
     for item, guard in items(ev, tree.over, frame):
-        inner: Frame = _made(Frame, (formula, scope, {**outer, tree.variable: item}, own))
+        inner = framed((formula, scope, {**outer, tree.variable: item}, own))
         held = held_under(ev, tree.condition, inner, guard)
         if held is not False:
             kept.append((inner, held))

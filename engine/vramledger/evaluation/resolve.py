@@ -10,7 +10,7 @@ from vramledger.evaluation import arithmetic as number
 from vramledger.evaluation.blame import blame, blamed
 from vramledger.evaluation.brief import brief, frozen, unlike
 from vramledger.evaluation.facts import Given
-from vramledger.evaluation.frame import NO_ROWS, Fault, Frame, Resolution
+from vramledger.evaluation.frame import NO_ROWS, Fault, Frame, Resolution, framed
 from vramledger.evaluation.interpret import attempt, decided, evaluate, truth
 from vramledger.evaluation.residual import Node
 from vramledger.evaluation.values import NotApplicable, Range
@@ -128,7 +128,7 @@ def rows_for(rule: Rule, row: Row | None) -> Mapping[str, Any]:
 
 def applies(ev: Evaluation, rule: Rule, rows: Mapping[str, Any]) -> bool:
     """Whether the rule's `when` holds."""
-    return rule.when is None or decided(ev, rule.when.tree, Frame(rule.when, rule.scope, rows))
+    return rule.when is None or decided(ev, rule.when.tree, framed((rule.when, rule.scope, rows, None)))
 
 
 def why_not(ev: Evaluation, rule: Rule, rows: Mapping[str, Any]) -> str:
@@ -163,10 +163,10 @@ def cases(ev: Evaluation, rule: Rule, rows: Mapping[str, Any] = NO_ROWS, start: 
     """The value of a rule's first case that holds, and that case."""
     for position in range(start, len(rule.cases)):
         case = rule.cases[position]
-        frame = Frame(case.formula, rule.scope, rows)
+        frame = framed((case.formula, rule.scope, rows, None))
         if case.when is None:
             return blamed(ev, frame), case
-        test = truth(ev, case.when.tree, Frame(case.when, rule.scope, rows))
+        test = truth(ev, case.when.tree, framed((case.when, rule.scope, rows, None)))
         if test is True:
             return evaluate(ev, case.formula.tree, frame), case
         if test is False:
@@ -184,9 +184,9 @@ def _open(case: Case, last: Case) -> Case:
     return Case(None, Formula(case.formula.scalar, tree, text=to_text(tree)), case.says)
 
 
-def refuse(declared: Declaration, value: Any) -> None:
+def refuse(ev: Evaluation, declared: Declaration, value: Any) -> None:
     """Has compiled code leave to the interpreter what breaks a declaration's bounds."""
-    for end in (number.low(value), number.high(value)):
+    for end in (number.low(value), number.high(value)) if ev.graph is not None else ():
         if not isinstance(end, Node):
             continue
         tests = [number.compare("<", end, declared.minimum)] if declared.minimum is not None else []
@@ -207,7 +207,7 @@ def checked(ev: Evaluation, declared: Declaration, value: Any, resolution: Resol
                 message = f"{declared.name} comes to {brief(end)} B, which is not whole"
                 raise Fault(problem("fraction-of-a-byte", message, place, "round it where it arises: ceil(...)"))
     if resolution.kind != "fact":
-        refuse(declared, value)
+        refuse(ev, declared, value)
         code, found = unlike(declared, value)
         if found:
             formula = resolution.formula

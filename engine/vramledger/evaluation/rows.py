@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vramledger.evaluation.blame import blame, blamed
 from vramledger.evaluation.brief import brief, frozen, unlike, width
-from vramledger.evaluation.frame import NO_ROWS, Fault, Frame
+from vramledger.evaluation.frame import NO_ROWS, Fault, Frame, framed
 from vramledger.evaluation.interpret import evaluate, held_under, items
 from vramledger.evaluation.resolve import cases, in_force, refuse, rows_for
 from vramledger.evaluation.tables import CatalogRow, Cell, Row
@@ -58,11 +58,15 @@ def sources(ev: Evaluation, fill: Any) -> list[tuple[Mapping[str, Any], Any, Any
         starts = []
         for item, guard in items(ev, tree.over, frame):
             bound = {tree.variable: item}
-            kept = held_under(ev, tree.condition, Frame(fill.each, fill.scope, bound), guard)
+            kept = held_under(ev, tree.condition, framed((fill.each, fill.scope, bound, None)), guard)
             if kept is not False:
                 starts.append((bound, kept, item))
     for variables, guard, source in starts:
-        kept = held_under(ev, fill.when.tree, Frame(fill.when, fill.scope, variables), guard) if fill.when else guard
+        kept = (
+            held_under(ev, fill.when.tree, framed((fill.when, fill.scope, variables, None)), guard)
+            if fill.when
+            else guard
+        )
         if kept is not False:
             found.append((variables, kept, source))
     return found
@@ -118,7 +122,7 @@ def row_column(ev: Evaluation, row: Row, name: str) -> Any:
 
 def keep_bounds(ev: Evaluation, declared: Declaration, value: Any, row: Row, name: str) -> None:
     """Raises Fault where a column's value is not what its declaration allows."""
-    refuse(declared, value)
+    refuse(ev, declared, value)
     code, found = unlike(declared, value)
     if found:
         cell = row.formulas.get(name)
@@ -133,7 +137,7 @@ def compute_cell(ev: Evaluation, row: Row, name: str, key: str) -> Any:
     formula = row.fill.cells.get(name)
     declared = row.table.columns.get(name)
     if formula is not None:
-        value = blamed(ev, Frame(formula, row.fill.scope, row.variables, row))
+        value = blamed(ev, framed((formula, row.fill.scope, row.variables, row)))
         row.formulas[name] = Cell(formula, row.fill.origin, row.fill.source)
         if isinstance(value, NotApplicable) and declared is not None and not declared.optional:
             message = f"{key} is needed in row {row.label}, and {value.reason}"
@@ -146,7 +150,7 @@ def compute_cell(ev: Evaluation, row: Row, name: str, key: str) -> Any:
         return computed(ev, row, name, key, rules)
     if declared is not None and declared.default is not None:
         row.formulas[name] = Cell(declared.default, "the default")
-        return evaluate(ev, declared.default.tree, Frame(declared.default, declared.scope, row.variables, row))
+        return evaluate(ev, declared.default.tree, framed((declared.default, declared.scope, row.variables, row)))
     if declared is not None and not declared.optional:
         reason = f"row {row.label} of {row.table.name} has no {name}"
         return NotApplicable(reason, missing=True, hint=declared.missing)
