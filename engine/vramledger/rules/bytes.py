@@ -19,7 +19,10 @@ def read_bytes(path: str | Path, most: int = LARGEST_FILE) -> tuple[bytes, Probl
         if fault is not None:
             return b"", fault
         with open(path, "rb") as file:  # noqa: PTH123
-            content = file.read(most + 1)
+            size = min(os.fstat(file.fileno()).st_size, most)
+            content = file.read(size + 1)  # room for all that is allowed would cost more than most files
+            if len(content) > size:  # it grew, or never said its size
+                content += file.read(most + 1 - len(content))
     except IsADirectoryError:
         return b"", problem("unreadable-file", f"{shown} is a folder", Place(shown), "give a file")
     except OSError as fault:

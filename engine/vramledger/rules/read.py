@@ -83,7 +83,7 @@ class _Builder:
         self.before = before
         self.documents: list[Node] = []
         self.problems: list[Problem] = []
-        self._open: list[tuple[list[Any], Place, bool, bool]] = []  # items, place, is mapping, is flow
+        self._open: list[tuple[list[Any], Place, Mark, bool, bool]] = []  # items, place, mark, is mapping, is flow
         self._count = 0
         self._lines: list[str] = []
 
@@ -99,60 +99,70 @@ class _Builder:
 
     def take(self, event: Any) -> None:
         name = type(event).__name__
-        mark: Mark = event.start_mark
-        place = Place(self.path, self.before + mark.line + 1, mark.column + 1)
-        if getattr(event, "anchor", None):
-            if name == "AliasEvent":
-                self.refuse("yaml-alias", f"alias *{event.anchor}", place, "write the value out")
-            self.refuse("yaml-alias", f"anchor &{event.anchor}", place, "aliases and anchors are not read")
-        if getattr(event, "tag", None):
-            self.refuse("yaml-tag", f"tag {event.tag}", place, "tags are not read: a field's meaning gives its type")
         if name == "ScalarEvent":
-            self._add(self._scalar(event, place), place)
-        elif name in ("MappingStartEvent", "SequenceStartEvent"):
-            if len(self._open) >= DEEPEST:
-                self.refuse("yaml-depth", f"nested more than {DEEPEST} deep", place)
-            self._open.append(([], place, name == "MappingStartEvent", bool(event.flow_style)))
+            if event.anchor or event.tag:
+                self._refuse_marked(event)
+            self._add(self._scalar(event), event.start_mark)
         elif name in ("MappingEndEvent", "SequenceEndEvent"):
-            items, start, is_mapping, is_flow = self._open.pop()
+            items, start, mark, is_mapping, is_flow = self._open.pop()
             done: Node = self._mapping(items, start, is_flow) if is_mapping else Sequence(tuple(items), start)
-            self._add(done, start)
+            self._add(done, mark)
+        elif name in ("MappingStartEvent", "SequenceStartEvent", "AliasEvent"):
+            self._refuse_marked(event)
+            mark = event.start_mark
+            if len(self._open) >= DEEPEST:
+                self.refuse("yaml-depth", f"nested more than {DEEPEST} deep", self._place(mark))
+            self._open.append(([], self._place(mark), mark, name == "MappingStartEvent", bool(event.flow_style)))
+
+    def _refuse_marked(self, event: Any) -> None:
+        """Refuses what has another meaning than it shows: anchors, aliases, tags."""
+        if event.anchor and type(event).__name__ == "AliasEvent":
+            self.refuse("yaml-alias", f"alias *{event.anchor}", self._place(event.start_mark), "write the value out")
+        if event.anchor:
+            place = self._place(event.start_mark)
+            self.refuse("yaml-alias", f"anchor &{event.anchor}", place, "aliases and anchors are not read")
+        if event.tag:
+            hint = "tags are not read: a field's meaning gives its type"
+            self.refuse("yaml-tag", f"tag {event.tag}", self._place(event.start_mark), hint)
+
+    def _place(self, mark: Mark) -> Place:
+        return Place(self.path, self.before + mark.line + 1, mark.column + 1)
 
     def refuse(self, code: Code, message: str, place: Place, *hints: str) -> None:
         self.problems.append(problem(code, message, place, *hints))
         raise _Stop
 
-    def _counted(self, values: int, place: Place) -> None:
+    def _counted(self, values: int, mark: Mark) -> None:
         self._count += values
         if self._count > self.most:
-            self.refuse("yaml-size", f"more than {self.most} values", place)
+            self.refuse("yaml-size", f"more than {self.most} values", self._place(mark))
 
-    def _add(self, node: Node, place: Place) -> None:
-        self._counted(1, place)
+    def _add(self, node: Node, mark: Mark) -> None:
+        self._counted(1, mark)
         if self._open:
             self._open[-1][0].append(node)
         else:
             self.documents.append(node)
 
-    def _scalar(self, event: Any, place: Place) -> Scalar:
+    def _scalar(self, event: Any) -> Scalar:
         start: Mark = event.start_mark
         style = event.style if event.style in ("'", '"', "|", ">") else ""
         value: str = event.value
         line, column = self.before + start.line + 1, start.column + 1
         if style in ("|", ">"):
-            self._counted(value.count("\n"), place)
+            self._counted(value.count("\n"), start)
             rows = self.lines()[start.line + 1 : event.end_mark.line + 1]
             marks = _block_marks(value, rows, line + 1)
             return Scalar(value.rstrip("\n"), style, marks, self.path)
         raw = self.text[start.index + bool(style) : event.end_mark.index - bool(style)]
         if raw == value:
             return Scalar(value, style, ((0, line, column + bool(style)),), self.path)
-        self._counted(sum(map(raw.count, "\n\\'")), place)
+        self._counted(sum(map(raw.count, "\n\\'")), start)
         return Scalar(value, style, _flow_marks(raw, style, line, column + bool(style)), self.path)
 
     def _mapping(self, items: list[Any], place: Place, is_flow: bool) -> Mapping:
         pairs: list[tuple[Scalar, Node]] = []
-        seen: dict[str, Place] = {}
+        seen: dict[str, Scalar] = {}
         for key, value in zip(items[::2], items[1::2], strict=True):
             if not isinstance(key, Scalar):
                 self.problems.append(problem("yaml-key", "a key that is not a word", key.place))
@@ -161,11 +171,11 @@ class _Builder:
                 hint = "a comma inside {...} cuts a formula in two: write it in block style"
                 self.problems.append(problem("cut-formula", f"{key.text!r} has no value", key.place, hint))
             if key.text in seen:
-                first = Label(seen[key.text], "first here")
+                first = Label(seen[key.text].place, "first here")
                 message = f"{key.text!r} is given twice"
                 self.problems.append(problem("duplicate-key", message, key.place, also=(first,)))
                 continue
-            seen[key.text] = key.place
+            seen[key.text] = key
             pairs.append((key, value))
         return Mapping(tuple(pairs), place)
 
