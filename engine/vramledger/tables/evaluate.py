@@ -78,7 +78,7 @@ class Evaluator:
             self._group(rows, group, sheet)
         for row, said in faults.items():
             sheet.put_one(row if rows.back is None else int(rows.back[row]), [None] * len(self._asked), said)
-        found, problems = sheet.arrays(rows.order, rows.back)
+        found, problems = sheet.arrays(rows)
         kept = None
         if self.where is not None:
             held = found.pop()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +59,8 @@ class Rows:
         self._keys: dict[str, Column] = {}
         self.order: Column | None = None  # the row of the table at each place; None where they are as they came
         self.back: Column | None = None  # the place of each row
+        self.code: Column | None = None  # a number for the group of each row; None where all are of one
+        self.places: dict[range, int] = {}  # the places of a group, to its number
         for name in table.column_names:
             column = table[name]
             written = _written(column)
@@ -76,11 +79,17 @@ class Rows:
             if number.there is not None:
                 codes.append(number.there.astype(np.int64))
             codes += [code.astype(np.int64) for code in number.sides()]
-        order, ends = _grouped(codes, self.count)
-        if order is not None:
-            self._lay(order)
-        for start, end in ends:
-            yield self.group(range(start, end))
+        self.code = _combined(codes) if self.count else None
+        if self.code is None:
+            if self.count:
+                yield self.group(range(self.count))
+            return
+        order, self.places = _grouped(self.code)
+        self._lay(order)
+        firsts = pa.array([order[places.start] for places in self.places])
+        cells = {name: self.table[name].take(firsts).to_pylist() for name in self._keys}
+        for number, places in enumerate(self.places):
+            yield self.group(places, known={name: cell[number] for name, cell in cells.items()})
 
     def _lay(self, order: Column) -> None:
         """Lays the rows of a group side by side; from then on a row is a place in that order."""
@@ -93,35 +102,46 @@ class Rows:
             there = None if number.there is None else number.there[order]
             self.numbers[name] = number._replace(values=laid, there=there)
 
-    def group(self, rows: Any, also: Sequence[str] = ()) -> Group:
-        """Rows that share a key, with the numbers named in `also` as a part of it."""
+    def group(self, rows: Any, also: Sequence[str] = (), known: Mapping[str, Any] = MappingProxyType({})) -> Group:
+        """Rows that share a key, with the numbers named in `also` as a part of it; `known` are cells of the first."""
         first = int(rows[0])
         varies = tuple(
             name
             for name, number in self.numbers.items()
             if name not in also and (number.there is None or bool(number.there[first]))
         )
-        said = {name: self.said(name, first) for name in (*self._keys, *also) if name not in varies}
+        said = {
+            name: _said(name, known[name]) if name in known else self.said(name, first)
+            for name in (*self._keys, *also)
+            if name not in varies
+        }
         return Group(rows, {name: value for name, value in said.items() if value is not None}, varies)
 
     def split(self, rows: Column, names: Sequence[str]) -> Iterator[Group]:
         """Rows by the values of some numbers."""
         rows = np.asarray(rows)
         codes = [np.unique(self.numbers[name].values[rows], return_inverse=True)[1] for name in names]
-        order, ends = _grouped(codes, len(rows))
-        laid = rows if order is None else rows[order]
-        for start, end in ends:
-            yield self.group(laid[start:end], names)
+        code = _combined(codes)
+        if code is None:
+            yield self.group(rows, names)
+            return
+        order, places = _grouped(code)
+        laid = rows[order]
+        for place in places:
+            yield self.group(laid[place.start : place.stop], names)
 
     def said(self, name: str, row: int) -> Any:
         """What a cell says, as a scenario would; None where it is empty."""
-        value = self.table[name][row if self.order is None else int(self.order[row])].as_py()
-        return Written(value, f"{CELL}{name}") if isinstance(value, str) else value
+        return _said(name, self.table[name][row if self.order is None else int(self.order[row])].as_py())
 
     def row(self, row: int) -> dict[str, Any]:
         """Everything that a row says."""
         found = {name: self.said(name, row) for name in self.table.column_names}
         return {name: value for name, value in found.items() if value is not None}
+
+
+def _said(name: str, value: Any) -> Any:
+    return Written(value, f"{CELL}{name}") if isinstance(value, str) else value
 
 
 def _written(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
@@ -186,15 +206,11 @@ def _codes(column: pa.ChunkedArray) -> Column:
     return np.asarray(pc.fill_null(found.indices.cast(pa.int64()), -1)) + 1
 
 
-def _grouped(codes: Sequence[Column], count: int) -> tuple[Column | None, list[tuple[int, int]]]:
-    """The order in which rows of the same codes lie side by side, None where they do; where each such group lies."""
-    combined = _combined(codes) if count else None
-    if combined is None:
-        return None, [(0, count)] if count else []
-    kinds = int(combined.max()) + 1
-    order = np.argsort(combined.astype(np.uint16) if kinds <= 2**16 else combined, kind="stable")
-    ends = np.cumsum(np.bincount(combined, minlength=kinds)).tolist()
-    return order, [(start, end) for start, end in pairwise([0, *ends]) if start < end]
+def _grouped(code: Column) -> tuple[Column, dict[range, int]]:
+    """The order in which rows of the same code lie side by side, and the places of each, to the code."""
+    order = np.asarray(pc.array_sort_indices(pa.array(code))).view(np.int64)
+    ends = pairwise([0, *np.cumsum(np.bincount(code)).tolist()])
+    return order, {range(start, end): number for number, (start, end) in enumerate(ends) if start < end}
 
 
 def _combined(codes: Sequence[Column]) -> Column | None:
@@ -210,7 +226,7 @@ def _combined(codes: Sequence[Column]) -> Column | None:
         combined = combined * (most + 1) + code
         if int(combined.max()) >= 2**16:
             combined = _dense(combined)
-    return combined
+    return combined if combined is None or int(combined.max()) >= 2**16 else combined.astype(np.uint16)
 
 
 def _dense(codes: Column) -> Column:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vramledger.evaluation.columns import Column, blank
+from vramledger.tables.rows import Rows
 from vramledger.tables.wanted import Wanted
 
 _TYPES = {pa.int64(): np.int64, pa.float64(): np.float64, pa.bool_(): np.bool_, pa.string(): np.object_}
@@ -21,56 +22,84 @@ class Sheet:
     def __init__(self, columns: Sequence[Wanted], count: int) -> None:
         self.columns = columns
         self.count = count
+        self._alike: list[dict[range, Any]] = [
+            {} for _ in columns
+        ]  # what all rows of a stretch have, until one differs
         self._values: list[Column | None] = [None] * len(columns)
         self._there: list[Column | None] = [None] * len(columns)  # None beside values: all rows have one
         self.problems: dict[int, str] = {}
 
     def put(self, number: int, rows: Column, values: Any, there: Any) -> None:
         """Puts values, or one for all, into rows of a column; `there` says which of them exist."""
-        if len(rows) == self.count and (isinstance(values, np.ndarray) or there is None):
-            self._values[number], self._there[number] = values, there
-            return
-        held = self._values[number]
-        if held is None:
-            held = self._values[number] = np.empty(self.count, _TYPES[self.columns[number].type])
-            self._there[number] = np.zeros(self.count, bool)
-        if not isinstance(held, np.ndarray):
-            held = self._values[number] = np.full(self.count, held, _TYPES[self.columns[number].type])
-        known = self._there[number]
+        if self._values[number] is None:
+            if there is None and isinstance(rows, range) and not isinstance(values, np.ndarray):
+                self._alike[number][rows] = values
+                return
+            if len(rows) == self.count and isinstance(values, np.ndarray):
+                self._values[number], self._there[number] = values, there
+                return
+        held, known = self._column(number)
         at = slice(rows.start, rows.stop) if isinstance(rows, range) else rows
         held[at] = values
         if known is not None:
             known[at] = True if there is None else there
 
+    def _column(self, number: int) -> tuple[Column, Column | None]:
+        """A column's values and which of them exist, row by row."""
+        held = self._values[number]
+        if held is None:
+            held = self._values[number] = np.empty(self.count, _TYPES[self.columns[number].type])
+            there = self._there[number] = np.zeros(self.count, bool)
+            for rows, value in self._alike[number].items():
+                held[rows.start : rows.stop] = value
+                there[rows.start : rows.stop] = True
+        return held, self._there[number]
+
     def put_one(self, row: int, values: Sequence[Any], said: str | None) -> None:
         """Puts the answer of one row; None is nothing."""
         for number, value in enumerate(values):
-            there = self._values[number] is not None and self._there[number] is None
-            if there:
+            if self._values[number] is not None and self._there[number] is None:
                 self._there[number] = np.ones(self.count, bool)
             self.put(number, _one(row), 0 if value is None else value, value is not None)
         if said is not None:
             self.problems[row] = said
 
-    def arrays(self, order: Column | None = None, back: Column | None = None) -> tuple[list[pa.Array], pa.Array]:
-        """The columns, and the problems, as Arrow has them."""
+    def arrays(self, rows: Rows) -> tuple[list[pa.Array], pa.Array]:
+        """The columns, and the problems, in the order of the table's rows, as Arrow has them."""
+        back = None if rows.back is None else pa.array(rows.back)
         found = []
-        for one, values, there in zip(self.columns, self._values, self._there, strict=True):
-            if values is None:
-                found.append(pa.nulls(self.count, one.type))
-            elif not isinstance(values, np.ndarray):
-                found.append(_all(values, one.type, self.count))
-            elif one.type == pa.bool_():
-                found.append(_flags(values, there))
+        for number, (one, values, there) in enumerate(zip(self.columns, self._values, self._there, strict=True)):
+            if values is None and self._by_group(number, rows):
+                found.append(_stretches(self._alike[number], one.type, rows))
+                continue
+            values, there = self._column(number)
+            if one.type == pa.bool_():
+                laid = _flags(values, there)
             else:
-                found.append(pa.array(values, one.type, mask=None if there is None or there.all() else ~there))
+                laid = pa.array(values, one.type, mask=None if there is None or there.all() else ~there)
+            found.append(laid if back is None else pc.take(laid, back, boundscheck=False))
         said: list[str | None] = [None] * self.count if self.problems else []
         for row, text in self.problems.items():
-            said[row if order is None else int(order[row])] = text
-        if back is not None:
-            places = pa.array(back)
-            found = [one if one.null_count == len(one) else pc.take(one, places, boundscheck=False) for one in found]
+            said[row if rows.order is None else int(rows.order[row])] = text
         return found, pa.array(said, pa.string()) if said else pa.nulls(self.count, pa.string())
+
+    def _by_group(self, number: int, rows: Rows) -> bool:
+        """Whether a column says the same of all rows of a group, or nothing."""
+        groups = [range(rows.count)] if rows.code is None else rows.places
+        return all(stretch in groups for stretch in self._alike[number])
+
+
+def _stretches(alike: dict[range, Any], kind: pa.DataType, rows: Rows) -> pa.Array:
+    """A column in which all rows of a group have the same."""
+    if not alike:
+        return pa.nulls(rows.count, kind)
+    if rows.code is None:
+        (value,) = alike.values()
+        return _all(value, kind, rows.count)
+    values: list[Any] = [None] * (int(rows.code.max()) + 1)
+    for stretch, value in alike.items():
+        values[rows.places[stretch]] = value
+    return pc.take(pa.array(values, kind), pa.array(rows.code), boundscheck=False)
 
 
 def _all(value: Any, kind: pa.DataType, count: int) -> pa.Array:
