@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ _UFUNCS = {
     "subtract": "subtract",
     "multiply": "multiply",
     "floordiv": "floor_divide",
+    "shift": "right_shift",
     "mask": "bitwise_and",
     "min": "minimum",
     "max": "maximum",
@@ -50,6 +52,24 @@ class Outcome(NamedTuple):
     refused: Column | None
 
 
+class Code(NamedTuple):
+    """Straight-line code that kernels share which differ in their constants alone; what it fills, and what it needs."""
+
+    run: Callable[[Any, Any, Any, Any], None]  # facts, outputs, scratch columns, constants
+    types: tuple[type, ...]
+    room: tuple[type, ...]
+
+    def over(self, given: list[Column], found: list[Column], constants: Any, count: int) -> None:
+        """Some rows, chunk by chunk; NumPy lets other threads run meanwhile. `constants` gives those of a stretch."""
+        room: list[Column] = [np.empty(min(count, CHUNK), kind) for kind in self.room]
+        with np.errstate(all="ignore"):
+            for start in range(0, count, CHUNK):
+                end = min(start + CHUNK, count)
+                here = [part[: end - start] for part in room] if end - start < CHUNK else room
+                inside, outside = ([part[start:end] for part in parts] for parts in (given, found))
+                self.run(inside, outside, here, constants(start, end))
+
+
 class Kernel:
     """The code of one graph and its outputs for facts of given scales. Raises NotInSteps where there can be none."""
 
@@ -63,26 +83,34 @@ class Kernel:
         self.results = [self.steps.number(output) for output in outputs]
         parts = [part for result in self.results for part in result]
         self._wanted = list(dict.fromkeys(part for part in (*self.guards, *parts) if isinstance(part, Ref)))
-        self._run, self._types, self._room = _compiled(self.steps.list, self._wanted)
+        self.code, self.constants = _compiled(self.steps.list, self._wanted)
+        self._scalars = [np.array(value) for value in self.constants]  # NumPy takes them faster than ints
 
     def run(
         self, columns: Mapping[str, Column], count: int, ends: Mapping[str, Bounds] | None = None
     ) -> Outcome | None:
         """The outputs of `count` rows; None where a number may not fit 64 bits. `ends` are bounds of the columns."""
-        if not self._fits(columns, ends):
+        if not self.fits(columns, ends):
             return None
         given = [columns[name] for name in self.facts]
-        found: list[Column] = [blank(count, kind) for kind in self._types]
+        found: list[Column] = [blank(count, kind) for kind in self.code.types]
         workers = max(1, min(threads.most, count // _ENOUGH))
         parts = [
-            ([part[start:end] for part in given], [part[start:end] for part in found], end - start)
+            ([part[start:end] for part in given], [part[start:end] for part in found], self._constants, end - start)
             for start, end in pairwise(count * number // workers for number in range(workers + 1))
         ]
         if workers == 1:
-            self._part(*parts[0])
+            self.code.over(*parts[0])
         else:
             with ThreadPoolExecutor(workers) as pool:
-                list(pool.map(lambda part: self._part(*part), parts))
+                list(pool.map(lambda part: self.code.over(*part), parts))
+        return self.outcome(found, count)
+
+    def _constants(self, _start: int, _end: int) -> Callable[[int], Column]:
+        return self._scalars.__getitem__
+
+    def outcome(self, found: Sequence[Column], count: int) -> Outcome:
+        """What the code's outputs of so many rows say."""
         values = dict(zip(self._wanted, found, strict=True))
         refused = None
         for guard in self.guards:
@@ -95,23 +123,50 @@ class Kernel:
             refused if refused is not None and refused.any() else None,
         )
 
-    def _fits(self, columns: Mapping[str, Column], ends: Mapping[str, Bounds] | None) -> bool:
+    def fits(self, columns: Mapping[str, Column], ends: Mapping[str, Bounds] | None) -> bool:
         """Whether 64 bits hold every step; the bounds of a whole table are tried before those of these rows."""
-        if ends is not None and self._fitting == ends:
-            return True
-        if ends is not None and fits(self.steps.bounds(ends)):
-            self._fitting = dict(ends)
-            return True
+        if ends is not None:
+            known = self._fitting or ends
+            wider = {name: (min(known[name][0], ends[name][0]), max(known[name][1], ends[name][1])) for name in ends}
+            if self._fitting == wider:  # what lies inside of bounds that fit does so as well
+                return True
+            for tried in (wider, ends):
+                if fits(self.steps.bounds(tried)):
+                    self._fitting = dict(tried)
+                    return True
         return fits(self.steps.bounds({name: _ends(columns[name]) for name in self.facts}))
 
-    def _part(self, given: list[Column], found: list[Column], count: int) -> None:
-        """Some of the rows, chunk by chunk; NumPy lets other threads run meanwhile."""
-        room: list[Column] = [np.empty(min(count, CHUNK), kind) for kind in self._room]
-        with np.errstate(all="ignore"):
-            for start in range(0, count, CHUNK):
-                end = min(start + CHUNK, count)
-                here = [part[: end - start] for part in room] if end - start < CHUNK else room
-                self._run([part[start:end] for part in given], [part[start:end] for part in found], here)
+
+class _Spread(NamedTuple):
+    """The constants of several kernels over rows of each, laid out when one is used: all at once fill the cache."""
+
+    values: Column
+    alike: list[bool]
+    counts: Column
+
+    def of(self, number: int) -> Column:
+        row: Column = self.values[number]
+        return row[0, ...] if self.alike[number] else np.repeat(row, self.counts)
+
+
+def together(kernels: Sequence[Kernel], given: Sequence[Sequence[Column]]) -> list[Outcome]:
+    """The outputs of kernels of the same code, each for its own rows, whose numbers fit: fewer and longer columns."""
+    code = kernels[0].code
+    counts = [len(columns[0]) for columns in given]
+    ends = np.cumsum([0, *counts])
+    columns = [np.concatenate(parts) for parts in zip(*given, strict=True)]
+    found: list[Column] = [blank(int(ends[-1]), kind) for kind in code.types]
+    values = np.array([kernel.constants for kernel in kernels], np.int64).T.copy()
+    alike = (values == values[:, :1]).all(axis=1).tolist()  # most are the same in all of them
+
+    def constants(start: int, end: int) -> Callable[[int], Column]:
+        first, last = np.searchsorted(ends, (start, end - 1), "right") - 1
+        inside = np.diff(np.clip(ends[first : last + 2], start, end))
+        return _Spread(values[:, first : last + 1], [True] * len(alike) if first == last else alike, inside).of
+
+    code.over(columns, found, constants, int(ends[-1]))
+    pieces = [[part[start:end] for part in found] for start, end in pairwise(ends.tolist())]
+    return [kernel.outcome(*one) for kernel, one in zip(kernels, zip(pieces, counts, strict=True), strict=True)]
 
 
 def blank(count: int, kind: type) -> Column:
@@ -127,15 +182,20 @@ def _ends(column: Column) -> Bounds:
     return (int(column.min()), int(column.max())) if len(column) else (0, 0)
 
 
-def _compiled(steps: list[Step], wanted: list[Ref]) -> tuple[Callable[[Any, Any, Any], None], list[type], list[type]]:
-    """A function of facts, outputs and scratch columns, the types of the outputs and of the scratch columns."""
+def _compiled(steps: list[Step], wanted: list[Ref]) -> tuple[Code, list[int]]:
+    """The code of steps, and the constants that it takes."""
     needed = _needed(steps, wanted)
     last = {part: ref for ref in needed for part in steps[ref.number].arguments if isinstance(part, Ref)}
     place = {ref: f"o{position}" for position, ref in enumerate(wanted)}
     room: list[type] = []
     free: dict[type, list[str]] = {bool: [], np.int64: []}
     lines: list[str] = []
-    constants: dict[int, str] = {}
+    constants: list[int] = []
+
+    def constant(value: int) -> str:
+        constants.append(int(value))
+        return f"constant({len(constants) - 1})"
+
     for ref in needed:
         op, arguments = steps[ref.number]
         if op == "fact":
@@ -144,9 +204,9 @@ def _compiled(steps: list[Step], wanted: list[Ref]) -> tuple[Callable[[Any, Any,
             else:
                 place[ref] = f"f{arguments[0]}"
             continue
+        shift = op == "floordiv" and not isinstance(arguments[1], Ref) and _shift(arguments[1])
         texts = [
-            place[part] if isinstance(part, Ref) else constants.setdefault(int(part), f"c{len(constants)}")
-            for part in arguments
+            place[part] if isinstance(part, Ref) else str(shift) if shift else constant(part) for part in arguments
         ]
         kind = _type(steps[ref.number])
         ended = [part for part in dict.fromkeys(arguments) if isinstance(part, Ref) and last[part] == ref]
@@ -160,8 +220,13 @@ def _compiled(steps: list[Step], wanted: list[Ref]) -> tuple[Callable[[Any, Any,
             place[ref] = free[kind].pop()
         if op == "if":
             _release(spare, free)
-        lines += _written(op, texts, place[ref], arguments)
-    return _function(lines, steps, wanted, room, constants), [_type(steps[ref.number]) for ref in wanted], room
+        lines += _written("shift" if shift else op, texts, place[ref])
+    facts = sorted({step.arguments[0] for step in steps if step.op == "fact"})
+    heads = [f"f{number} = facts[{number}]" for number in facts]
+    heads += [f"o{number} = found[{number}]" for number in range(len(wanted))]
+    heads += [f"{'b' if kind is bool else 'i'}{number} = room[{number}]" for number, kind in enumerate(room)]
+    text = "def run(facts, found, room, constant):\n    " + "\n    ".join([*heads, *lines, "return"])
+    return _code(text, tuple(_type(steps[ref.number]) for ref in wanted), tuple(room)), constants
 
 
 def _release(names: list[str], free: dict[type, list[str]]) -> None:
@@ -185,7 +250,7 @@ def _type(step: Step) -> type:
     return bool if step.op in FLAGS else np.int64
 
 
-def _written(op: str, texts: list[str], out: str, arguments: tuple[Any, ...]) -> list[str]:
+def _written(op: str, texts: list[str], out: str) -> list[str]:
     match op:
         case "if":  # faster than copies under a mask; where the difference wraps, the sum wraps back
             test, then, otherwise = texts
@@ -193,8 +258,6 @@ def _written(op: str, texts: list[str], out: str, arguments: tuple[Any, ...]) ->
             return [*lines, f"add({out}, {otherwise}, out={out})"]
         case "not":
             return [f"logical_not({texts[0]}, out={out})"]
-        case "floordiv" if not isinstance(arguments[1], Ref) and (shift := _shift(arguments[1])):
-            return [f"right_shift({texts[0]}, {shift}, out={out})"]
     return [f"{_UFUNCS[op]}({texts[0]}, {texts[1]}, out={out})"]
 
 
@@ -203,17 +266,9 @@ def _shift(divisor: int) -> int:
     return divisor.bit_length() - 1 if divisor > 1 and divisor & (divisor - 1) == 0 else 0
 
 
-def _function(
-    lines: list[str], steps: list[Step], wanted: list[Ref], room: list[type], constants: Mapping[int, str]
-) -> Callable[[Any, Any, Any], None]:
-    facts = sorted({step.arguments[0] for step in steps if step.op == "fact"})
-    heads = [f"f{number} = facts[{number}]" for number in facts]
-    heads += [f"o{number} = found[{number}]" for number in range(len(wanted))]
-    heads += [f"{'b' if kind is bool else 'i'}{number} = room[{number}]" for number, kind in enumerate(room)]
-    text = "def run(facts, found, room):\n    " + "\n    ".join([*heads, *lines, "return"])
-    names = (*_UFUNCS.values(), "logical_not", "copyto", "right_shift")
+@lru_cache(maxsize=4096)
+def _code(text: str, types: tuple[type, ...], room: tuple[type, ...]) -> Code:
+    names = (*_UFUNCS.values(), "logical_not", "copyto")
     space: dict[str, Any] = {name: getattr(np, name) for name in names}
-    space |= {name: np.array(value) for value, name in constants.items()}  # NumPy takes them faster than ints
     exec(compile(text, "<columns>", "exec"), space)  # noqa: S102 - the text holds generated names and numbers only
-    run: Callable[[Any, Any, Any], None] = space["run"]
-    return run
+    return Code(space["run"], types, room)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from vramledger.problems import Problem, Problems
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Formula
 from vramledger.tables.rows import CELL, Group, Numbers, Rows
-from vramledger.tables.shape import Left, Shape
+from vramledger.tables.shape import Shape, Way, follow
 from vramledger.tables.sheet import Sheet
 from vramledger.tables.wanted import KEPT, Wanted, check_names, schema
 
@@ -74,8 +74,9 @@ class Evaluator:
         asked = given.drop_columns([name for name in keep if name in given.column_names])
         rows = Rows(asked)
         sheet = Sheet(self._asked, given.num_rows)
-        for group in rows.groups():
-            self._group(rows, group, sheet)
+        ways = [way for group in rows.groups() for way in self._ways(rows, group, sheet)]
+        for some, alike in follow(ways, sheet.put):
+            self._one_by_one(rows, some, sheet, alike)
         for row, said in faults.items():
             sheet.put_one(row if rows.back is None else int(rows.back[row]), [None] * len(self._asked), said)
         found, problems = sheet.arrays(rows)
@@ -89,7 +90,8 @@ class Evaluator:
         fields = pa.schema([*given.schema, *(field for field, _ in fresh)])
         return pa.Table.from_arrays([*given.columns, *(array for _, array in fresh)], schema=fields), kept
 
-    def _group(self, rows: Rows, group: Group, sheet: Sheet) -> None:
+    def _ways(self, rows: Rows, group: Group, sheet: Sheet) -> Iterator[Way]:
+        """The rows of a group before the plan of their shape; what is at fault in them is told at once."""
         shape = self._shape(rows, group)
         if isinstance(shape, _Fault):
             if shape.text is None:
@@ -99,7 +101,7 @@ class Evaluator:
             return
         if isinstance(shape, list):
             for part in rows.split(group.rows, shape):
-                self._group(rows, part, sheet)
+                yield from self._ways(rows, part, sheet)
             return
         whole = len(group.rows) == rows.count
         columns = {name: rows.numbers[name].values for name in group.varies}
@@ -109,10 +111,9 @@ class Evaluator:
         inside, left = _within(shape, columns, group.rows, ends)
         if left is not None:
             columns = {name: values[inside] for name, values in columns.items()}
+            self._one_by_one(rows, left, sheet)
         good = group.rows if left is None else np.asarray(group.rows)[inside]
-        odd = shape.run(columns, good, sheet.put, ends)
-        for some, alike in (*odd, *([] if left is None else [Left(left)])):
-            self._one_by_one(rows, some, sheet, alike)
+        yield shape.way(columns, good, ends)
 
     def _shape(self, rows: Rows, group: Group) -> _Found:
         scales = tuple((name, rows.numbers[name].scale) for name in group.varies)

@@ -77,8 +77,8 @@ class Rows:
         codes = [*self._keys.values()]
         for number in self.numbers.values():
             if number.there is not None:
-                codes.append(number.there.astype(np.int64))
-            codes += [code.astype(np.int64) for code in number.sides()]
+                codes.append(number.there.astype(np.int32))
+            codes += [code.astype(np.int32) for code in number.sides()]
         self.code = _combined(codes) if self.count else None
         if self.code is None:
             if self.count:
@@ -88,8 +88,8 @@ class Rows:
         self._lay(order)
         firsts = pa.array([order[places.start] for places in self.places])
         cells = {name: self.table[name].take(firsts).to_pylist() for name in self._keys}
-        for number, places in enumerate(self.places):
-            yield self.group(places, known={name: cell[number] for name, cell in cells.items()})
+        for place, places in enumerate(self.places):
+            yield self.group(places, known={name: cell[place] for name, cell in cells.items()})
 
     def _lay(self, order: Column) -> None:
         """Lays the rows of a group side by side; from then on a row is a place in that order."""
@@ -199,11 +199,12 @@ def _codes(column: pa.ChunkedArray) -> Column:
     if pa.types.is_nested(column.type):
         column = pa.chunked_array([pa.array([repr(value) for value in column.to_pylist()], pa.string())])
     if pa.types.is_null(column.type):
-        return np.zeros(len(column), np.int64)
+        return np.zeros(len(column), np.int32)
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode(null_encoding="encode")
     combined = encoded.unify_dictionaries().combine_chunks()
     found = combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
-    return np.asarray(pc.fill_null(found.indices.cast(pa.int64()), -1)) + 1
+    places = found.indices.cast(pa.int32())
+    return np.asarray(places) if not places.null_count else np.asarray(pc.fill_null(places, -1)) + 1
 
 
 def _grouped(code: Column) -> tuple[Column, dict[range, int]]:
@@ -223,7 +224,8 @@ def _combined(codes: Sequence[Column]) -> Column | None:
         if combined is None:
             combined = code
             continue
-        combined = combined * (most + 1) + code
+        wide = (int(combined.max()) + 1) * (most + 1) >= 2**31
+        combined = combined.astype(np.int64 if wide else np.int32) * (most + 1) + code
         if int(combined.max()) >= 2**16:
             combined = _dense(combined)
     return combined if combined is None or int(combined.max()) >= 2**16 else combined.astype(np.uint16)
@@ -231,4 +233,4 @@ def _combined(codes: Sequence[Column]) -> Column | None:
 
 def _dense(codes: Column) -> Column:
     """Codes without gaps, in order of first appearance."""
-    return np.asarray(pa.array(codes).dictionary_encode().indices).astype(np.int64)
+    return np.asarray(pa.array(codes).dictionary_encode().indices)

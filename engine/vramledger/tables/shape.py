@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vramledger.evaluation.columns import Column, Kernel, Outcome
+from vramledger.evaluation.columns import CHUNK, Code, Column, Kernel, Outcome, together
 from vramledger.evaluation.facts import Facts
-from vramledger.evaluation.residual import Graph
 from vramledger.evaluation.specialise import Fork, Leaf, Plan, Test
 from vramledger.evaluation.steps import Bounds, NotInSteps
 from vramledger.evaluation.values import public
@@ -28,6 +27,49 @@ class Left(NamedTuple):
 
     rows: Column
     alike: bool = False
+
+
+class Way(NamedTuple):
+    """Rows that have come to a node of a shape's plan; the bounds of their whole table, where they are of use."""
+
+    shape: Shape
+    node: Leaf | Fork
+    columns: Mapping[str, Column]
+    rows: Column
+    ends: Mapping[str, Bounds] | None
+
+    def some(self, node: Leaf | Fork, kept: Any) -> Way:
+        """Some of the rows at another node."""
+        rows = self.rows[kept] if isinstance(kept, slice) else np.asarray(self.rows)[kept]
+        return self._replace(node=node, columns={name: part[kept] for name, part in self.columns.items()}, rows=rows)
+
+
+def follow(ways: Iterable[Way], put: Put) -> list[Left]:
+    """Puts the answers of rows where they belong; rows that must be answered one by one come back."""
+    left: list[Left] = []
+    while ways := [way for way in ways if len(way.rows)]:
+        ways = [more for way, found in _computed(ways, left) for more in way.shape.step(way, found, put, left)]
+    return left
+
+
+def _computed(ways: list[Way], left: list[Left]) -> Iterator[tuple[Way, Outcome | None]]:
+    """What the code says of rows; those of several shapes that share it are computed together."""
+    shared: dict[Code, list[tuple[Way, Kernel]]] = {}
+    for way in ways:
+        shapes = way.node.shapes if isinstance(way.node, Leaf) else ()
+        large = any(shape == "large" for shape, _ in shapes)
+        asks = large or any(shape == "asks" and value is None for shape, value in shapes)
+        kernel = None if asks else way.shape.kernel(way.node)
+        if kernel is None:  # a fault, or too much to compile: the interpreter says which
+            left.append(Left(way.rows, alike=asks and not large))
+        elif len(way.rows) >= CHUNK or not kernel.facts or not kernel.fits(way.columns, way.ends):
+            yield way, kernel.run(way.columns, len(way.rows), way.ends)
+        else:
+            shared.setdefault(kernel.code, []).append((way, kernel))
+    for some in shared.values():
+        given = [[way.columns[name] for name in kernel.facts] for way, kernel in some]
+        found = together([kernel for _, kernel in some], given)
+        yield from zip((way for way, _ in some), found, strict=True)
 
 
 class Shape:
@@ -51,7 +93,6 @@ class Shape:
         known = dict.fromkeys(one.quantity for one in columns if one.quantity in read.program.declarations)
         self.plan = Plan(read.program, self.facts, list(known), [Test(where)] if where else [])
         self._kernels: dict[int, Kernel | None] = {}
-        self._ends: dict[str, Bounds] | None = None  # of the table that is being answered
 
     def bad(self, name: str, values: Column, ends: Bounds) -> Column | None:
         """The rows whose fact breaks what its declaration allows; None where no row does."""
@@ -72,56 +113,37 @@ class Shape:
             wrong |= values > declared.below * scale
         return wrong if wrong.any() else None
 
-    def run(
-        self, columns: Mapping[str, Column], rows: Column, put: Put, ends: Mapping[str, Bounds] | None = None
-    ) -> list[Left]:
-        """Puts the answers of rows where they belong; rows that must be answered one by one come back."""
-        left: list[Left] = []
-        facts = {self.names[name]: column for name, column in columns.items()}
-        self._ends = None if ends is None else {self.names[name]: bounds for name, bounds in ends.items()}
-        self._follow(self.plan.root, facts, rows, put, left)
-        return left
+    def way(self, columns: Mapping[str, Column], rows: Column, ends: Mapping[str, Bounds] | None = None) -> Way:
+        """Rows before the plan; `ends` are the bounds of their whole table."""
+        bounds = None if ends is None else {self.names[name]: ends[name] for name in columns}
+        return Way(self, self.plan.root, {self.names[name]: column for name, column in columns.items()}, rows, bounds)
 
-    def _follow(
-        self, node: Leaf | Fork, columns: Mapping[str, Column], rows: Column, put: Put, left: list[Left]
-    ) -> None:
-        if not len(rows):
-            return
-        shapes = node.shapes if isinstance(node, Leaf) else ()
-        large = any(shape == "large" for shape, _ in shapes)
-        asks = large or any(shape == "asks" and value is None for shape, value in shapes)
-        outputs = node.outputs if isinstance(node, Leaf) else [node.question]
-        kernel = None if asks else self.kernel(node, node.graph, outputs)
-        if kernel is None:  # a fault, or too much to compile: the interpreter says which
-            left.append(Left(rows, alike=asks and not large))
-            return
-        found = kernel.run(columns, len(rows), self._ends)
+    def step(self, way: Way, found: Outcome | None, put: Put, left: list[Left]) -> list[Way]:
+        """Puts the answers of rows where they belong, or says where they go on."""
+        node, rows = way.node, way.rows
         if found is None and len(rows) > _ALONE:  # the few numbers beyond 64 bits shall not hold up the others
-            self._ends = None
             middle = len(rows) // 2
-            for half in (slice(0, middle), slice(middle, None)):
-                inside = {name: column[half] for name, column in columns.items()}
-                self._follow(node, inside, rows[half], put, left)
-            return
+            halves = (slice(0, middle), slice(middle, None))
+            return [way.some(node, half)._replace(ends=None) for half in halves]
         if found is None:
             left.append(Left(rows))
-            return
-        columns, rows, found = _without_refused(columns, rows, found, left)
+            return []
+        if found.refused is not None:
+            kept = ~found.refused
+            left.append(Left(np.asarray(rows)[found.refused]))
+            way, found = way.some(node, kept), _taken(found, kept)
         if isinstance(node, Leaf):
-            self._answer(node, rows, found, put, left)
-            return
-        held = np.broadcast_to(found.overs[0], len(rows)).astype(bool)
+            self._answer(node, way.rows, found, put, left)
+            return []
+        held = _flags(found.overs[0], len(way.rows))
         if held.all() or not held.any():
-            self._follow(self.plan.after(node, bool(len(held) and held[0])), columns, rows, put, left)
-            return
-        for answer in (True, False):
-            some = held if answer else ~held
-            inside = {name: column[some] for name, column in columns.items()}
-            self._follow(self.plan.after(node, answer), inside, np.asarray(rows)[some], put, left)
+            return [way._replace(node=self.plan.after(node, bool(len(held) and held[0])))]
+        return [way.some(self.plan.after(node, answer), held if answer else ~held) for answer in (True, False)]
 
     def _answer(self, leaf: Leaf, rows: Column, found: Outcome, put: Put, left: list[Left]) -> None:
-        broken = _broken(leaf, found, len(rows))
+        broken = _broken(leaf, found)
         if broken is not None:
+            broken = np.broadcast_to(broken, len(rows))
             left.append(Left(np.asarray(rows)[broken]))
             rows, found = np.asarray(rows)[~broken], _taken(found, ~broken)
         targets = (*self.plan.targets, *(KEPT for _ in self.plan.tests))
@@ -150,32 +172,23 @@ class Shape:
                 if not same.all():
                     left.append(Left(np.asarray(rows)[~same]))
             case "verdict":
-                certain, possible = (np.broadcast_to(part[0], len(rows)).astype(bool, copy=False) for part in value)
+                certain, possible = (_flags(part, len(rows)) for part, _ in value)
                 put(number, rows, certain, certain | ~possible)
             case "known":
                 held = public(value)
                 if isinstance(held, bool | str):
                     put(number, rows, held, None)
 
-    def kernel(self, owner: Leaf | Fork, graph: Graph, outputs: Sequence[Any]) -> Kernel | None:
+    def kernel(self, node: Leaf | Fork) -> Kernel | None:
         """The code of a leaf or of a fork's question; None where columns cannot take it."""
-        key = id(owner)
+        key = id(node)
         if key not in self._kernels:
+            outputs = node.outputs if isinstance(node, Leaf) else [node.question]
             try:
-                self._kernels[key] = Kernel(graph, outputs, self.plan.varying, self.scales)
+                self._kernels[key] = Kernel(node.graph, outputs, self.plan.varying, self.scales)
             except NotInSteps:
                 self._kernels[key] = None
         return self._kernels[key]
-
-
-def _without_refused(
-    columns: Mapping[str, Column], rows: Column, found: Outcome, left: list[Left]
-) -> tuple[Mapping[str, Column], Column, Outcome]:
-    if found.refused is None:
-        return columns, rows, found
-    kept = ~found.refused
-    left.append(Left(np.asarray(rows)[found.refused]))
-    return {name: column[kept] for name, column in columns.items()}, np.asarray(rows)[kept], _taken(found, kept)
 
 
 def _taken(found: Outcome, kept: Column) -> Outcome:
@@ -184,13 +197,19 @@ def _taken(found: Outcome, kept: Column) -> Outcome:
     return Outcome(overs, unders, None)
 
 
-def _broken(leaf: Leaf, found: Outcome, count: int) -> Column | None:
+def _broken(leaf: Leaf, found: Outcome) -> Column | None:
     """The rows with a fraction where there must be none."""
-    broken = np.zeros(count, bool)
+    broken: Column | None = None
     for whole, over, under in zip(leaf.whole, found.overs, found.unders, strict=True):
         if whole and not (isinstance(under, int) and under == 1):
-            broken |= over % under != 0
-    return broken if broken.any() else None
+            here = np.not_equal(over % under, 0)
+            broken = here if broken is None else broken | here
+    return broken if broken is not None and broken.any() else None
+
+
+def _flags(part: Any, count: int) -> Column:
+    """Flags of so many rows, which may all share one."""
+    return part.astype(bool, copy=False) if isinstance(part, np.ndarray) else np.full(count, bool(part))
 
 
 def _numbers(part: tuple[Column, Any], one: Wanted) -> Column:

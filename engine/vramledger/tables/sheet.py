@@ -48,7 +48,7 @@ class Sheet:
         """A column's values and which of them exist, row by row."""
         held = self._values[number]
         if held is None:
-            held = self._values[number] = np.empty(self.count, _TYPES[self.columns[number].type])
+            held = self._values[number] = _empty(self.count, _TYPES[self.columns[number].type])
             there = self._there[number] = np.zeros(self.count, bool)
             for rows, value in self._alike[number].items():
                 held[rows.start : rows.stop] = value
@@ -64,13 +64,13 @@ class Sheet:
         if said is not None:
             self.problems[row] = said
 
-    def arrays(self, rows: Rows) -> tuple[list[pa.Array], pa.Array]:
+    def arrays(self, rows: Rows | None = None) -> tuple[list[pa.Array], pa.Array]:
         """The columns, and the problems, in the order of the table's rows, as Arrow has them."""
-        back = None if rows.back is None else pa.array(rows.back)
+        back = None if rows is None or rows.back is None else pa.array(rows.back)
         found = []
-        for number, (one, values, there) in enumerate(zip(self.columns, self._values, self._there, strict=True)):
-            if values is None and self._by_group(number, rows):
-                found.append(_stretches(self._alike[number], one.type, rows))
+        for number, one in enumerate(self.columns):
+            if self._values[number] is None and self._by_group(number, rows):
+                found.append(self._stretches(number, rows))
                 continue
             values, there = self._column(number)
             if one.type == pa.bool_():
@@ -80,26 +80,31 @@ class Sheet:
             found.append(laid if back is None else pc.take(laid, back, boundscheck=False))
         said: list[str | None] = [None] * self.count if self.problems else []
         for row, text in self.problems.items():
-            said[row if rows.order is None else int(rows.order[row])] = text
+            said[row if rows is None or rows.order is None else int(rows.order[row])] = text
         return found, pa.array(said, pa.string()) if said else pa.nulls(self.count, pa.string())
 
-    def _by_group(self, number: int, rows: Rows) -> bool:
+    def _by_group(self, number: int, rows: Rows | None) -> bool:
         """Whether a column says the same of all rows of a group, or nothing."""
-        groups = [range(rows.count)] if rows.code is None else rows.places
+        groups = [range(self.count)] if rows is None or rows.code is None else rows.places
         return all(stretch in groups for stretch in self._alike[number])
 
+    def _stretches(self, number: int, rows: Rows | None) -> pa.Array:
+        """Such a column."""
+        alike, kind = self._alike[number], self.columns[number].type
+        if not alike:
+            return pa.nulls(self.count, kind)
+        if rows is None or rows.code is None:
+            (value,) = alike.values()
+            return _all(value, kind, self.count)
+        values: list[Any] = [None] * (int(rows.code.max()) + 1)
+        for stretch, value in alike.items():
+            values[rows.places[stretch]] = value
+        return pc.take(pa.array(values, kind), pa.array(rows.code), boundscheck=False)
 
-def _stretches(alike: dict[range, Any], kind: pa.DataType, rows: Rows) -> pa.Array:
-    """A column in which all rows of a group have the same."""
-    if not alike:
-        return pa.nulls(rows.count, kind)
-    if rows.code is None:
-        (value,) = alike.values()
-        return _all(value, kind, rows.count)
-    values: list[Any] = [None] * (int(rows.code.max()) + 1)
-    for stretch, value in alike.items():
-        values[rows.places[stretch]] = value
-    return pc.take(pa.array(values, kind), pa.array(rows.code), boundscheck=False)
+
+def _empty(count: int, kind: type) -> Column:
+    """Room for a column; what is in it means nothing."""
+    return np.empty(count, kind) if kind is np.object_ else blank(count, kind)
 
 
 def _all(value: Any, kind: pa.DataType, count: int) -> pa.Array:

@@ -24,7 +24,7 @@ from vramledger.inputs.scenario import Scenario, read_scenario
 from vramledger.problems import Place, Problems, problem
 from vramledger.rules.load import RuleSet
 from vramledger.tables.evaluate import Evaluator
-from vramledger.tables.shape import Shape
+from vramledger.tables.shape import Shape, follow
 from vramledger.tables.sheet import Sheet
 from vramledger.tables.wanted import KEPT, Wanted
 from vramledger.tables.where import formula
@@ -273,7 +273,7 @@ class _Search:
             there = kept[0]["problem"].is_null().to_numpy()
             return np.asarray(sheet & there)
         sheet_ = Sheet(_KEPT, count)
-        left = self.shape.run({self.fact: values}, np.arange(count), sheet_.put)
+        left = follow([self.shape.way({self.fact: values}, np.arange(count))], sheet_.put)
         self.alone += sum(len(one.rows) for one in left)
         if self.alone > _MOST_ALONE:
             message = f"more than {_MOST_ALONE} numbers of {self.fact} cannot be asked together"
@@ -289,7 +289,7 @@ class _Search:
         """Whether the bounds of the steps leave it open that the formula holds somewhere from low to top."""
         node: Leaf | Fork | None = self.shape.plan.root if self.shape is not None else None
         while isinstance(node, Fork):
-            answer = self._certain(node, node.graph, [node.question], low, top, 0)
+            answer = self._certain(node, low, top, 0)
             if answer is None or self.shape is None:
                 return True
             node = self.shape.plan.after(node, answer)
@@ -301,11 +301,11 @@ class _Search:
         if shape == "known":
             return known is True
         at = len(node.outputs) - (2 if shape == "verdict" else 1)
-        return self._certain(node, node.graph, node.outputs, low, top, at) is not False
+        return self._certain(node, low, top, at) is not False
 
-    def _certain(self, owner: Leaf | Fork, graph: Any, outputs: Any, low: int, top: int, at: int) -> bool | None:
+    def _certain(self, node: Leaf | Fork, low: int, top: int, at: int) -> bool | None:
         assert self.shape is not None
-        kernel = self.shape.kernel(owner, graph, outputs)
+        kernel = self.shape.kernel(node)
         if kernel is None:
             return None
         bounds = kernel.steps.bounds(dict.fromkeys(kernel.facts, (low, top)))
