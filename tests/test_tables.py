@@ -239,6 +239,38 @@ def test_parts_of_a_table_answered_apart_are_the_table():
     assert pa.concat_tables(parts).equals(whole)
 
 
+def test_rows_of_many_shapes_are_answered_as_each_alone():
+    """Shapes that share code and those that do not, a fork between rows, numbers of one row beyond 64 bits."""
+    random = np.random.default_rng(5)
+    count = 60
+    lengths = random.integers(500, 530, count)  # gemma-3-1b looks back over 512
+    sizes = random.integers(1, 9, count)
+    sizes[[3, 40]] = 10**14, 0
+    columns = {
+        "model": random.choice(["gpt2", "gemma-3-1b", "qwen2.5-7b", "qwen2.5-0.5b"], count),
+        "precision": random.choice(["bf16", "fp32"], count),
+        "batch.size": sizes,
+        "batch.sequence_length": lengths,
+    }
+    evaluator = Evaluator(RULES, read_raw({"optimizer": "sgd"}), wanted(RULES))
+    found = evaluator.table(pa.table(columns))
+    names = [one.column for one in evaluator.columns]
+    for row, answer in enumerate(found.to_pylist()):
+        said = {name: values[row].item() for name, values in columns.items()}
+        values, fault = evaluator.answer(said)
+        assert [answer[name] for name in names] == values, said
+        assert answer["problem"] == fault
+
+
+def test_a_known_number_beyond_64_bits_is_told():
+    found = vramledger.sweep(
+        {"model": {"parameters": 9e18}}, {"batch.size": [1, 2]}, ["parameters.count", "master.bytes"]
+    )
+    assert found["parameters.count"].to_pylist() == [9 * 10**18] * 2
+    found = vramledger.sweep({"model": {"parameters": 9e18}}, {"batch.size": [1, 2]}, select=["parameters.bytes"])
+    assert {*found["problem"].to_pylist()} == {"parameters.bytes takes more than 64 bits"}
+
+
 def test_rows_of_every_combination_come_once():
     table = pa.table({"a": ["x", "y", None, "x"], "b": [1, -1, None, 2], "c": [True, None, False, True]})
     rows = Rows(table)

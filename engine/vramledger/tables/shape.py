@@ -10,7 +10,7 @@ import numpy as np
 from vramledger.evaluation.columns import CHUNK, Code, Column, Kernel, Outcome, together
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.specialise import Fork, Leaf, Plan, Test
-from vramledger.evaluation.steps import Bounds, NotInSteps
+from vramledger.evaluation.steps import LEAST, MOST, Bounds, NotInSteps
 from vramledger.evaluation.values import public
 from vramledger.inputs.scenario import Scenario
 from vramledger.rules.model import Declaration, Formula
@@ -159,13 +159,15 @@ class Shape:
             self._put(number, one, shape, value, rows, put, left)
 
     def _put(self, number: int, one: Wanted, shape: str, value: Any, rows: Column, put: Put, left: list[Left]) -> None:
+        if shape == "one" or (shape == "range" and one.end):
+            found = _numbers(value[shape == "range" and one.end == "high"], one)
+            if isinstance(found, int) and not LEAST <= found <= MOST:
+                left.append(Left(rows, alike=True))
+            else:
+                put(number, rows, found, None)
+            return
         match shape:
-            case "one":
-                put(number, rows, _numbers(value[0], one), None)
             case "range":
-                if one.end:
-                    put(number, rows, _numbers(value[one.end == "high"], one), None)
-                    return
                 low, high = (_numbers(end, one) for end in value)
                 same = np.broadcast_to(low == high, len(rows))
                 put(number, rows, low, same)
@@ -212,7 +214,7 @@ def _flags(part: Any, count: int) -> Column:
     return part.astype(bool, copy=False) if isinstance(part, np.ndarray) else np.full(count, bool(part))
 
 
-def _numbers(part: tuple[Column, Any], one: Wanted) -> Column:
+def _numbers(part: tuple[Any, Any], one: Wanted) -> Any:
     """Numerators and denominators as the column's own type."""
     over, under = part
     if not isinstance(over, np.ndarray) and not isinstance(under, np.ndarray):
