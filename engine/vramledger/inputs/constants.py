@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from vramledger.evaluation.brief import brief
@@ -12,6 +13,8 @@ from vramledger.language.units import PLAIN, Fault, Type, check
 from vramledger.problems import problem
 from vramledger.rules.model import Declaration
 from vramledger.rules.tree import Scalar
+
+_COUNT = re.compile(r"0|[1-9][0-9]{0,17}")  # most of what is written; the rest is parsed
 
 
 class _NoNames:
@@ -27,6 +30,8 @@ class _NoNames:
 
 def constant(scalar: Scalar, declared: Declaration) -> Any:
     """The exact value that a scalar writes, or the problem with it."""
+    if not declared.type.bytes and _COUNT.fullmatch(scalar.text):
+        return int(scalar.text)
     try:
         tree = literal(scalar.text) or parse(scalar.text)
     except FormulaError as fault:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from vramledger.evaluation.brief import brief, frozen
 from vramledger.evaluation.facts import Facts, Given
+from vramledger.inputs.alike import form_of, learned
 from vramledger.inputs.named import Chosen, chosen
 from vramledger.inputs.raw import Raw, tree_of
 from vramledger.inputs.records import Noted, Records, inside
@@ -21,6 +22,7 @@ from vramledger.rules.overlay import Program, base_declarations, program_of
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, encode, to_data
 
 _NO_SWEEP = "the scenario's sweep is not run here; this is the answer to the scenario itself"
+_MOST_FORMS = 4096  # that are remembered
 ABOUT = ("says", "source", "sweep", "expect", "examples")
 
 
@@ -35,13 +37,41 @@ class Scenario(NamedTuple):
 
 def read_scenario(ruleset: RuleSet, raw: Raw, overrides: MappingOf[str, Any] | None = None) -> Scenario:
     """A scenario's facts under a rule set; `overrides` beat what it says. Raises Problems, all at once."""
+    if overrides:
+        return _read(ruleset, raw, overrides)[0]
+    key, nodes = form_of(raw.tree, ABOUT)
+    known = ruleset.readings.get(key)
+    if known is not None:
+        facts = known.again(ruleset, raw, nodes, lambda: _digest(ruleset, raw))
+        if facts is not None:
+            return Scenario(known.program, facts, *_aside(raw.tree))
+    found, given = _read(ruleset, raw)
+    if key not in ruleset.readings:
+        if len(ruleset.readings) >= _MOST_FORMS:
+            ruleset.readings.clear()
+        ruleset.readings[key] = learned(found.program, found.facts, given, nodes)
+    return found
+
+
+def _digest(ruleset: RuleSet, raw: Raw) -> str:
+    return _read(ruleset, raw)[0].facts.digest()
+
+
+def _read(ruleset: RuleSet, raw: Raw, overrides: MappingOf[str, Any] | None = None) -> tuple[Scenario, Noted]:
+    """A scenario that was read word by word, and what gave its facts."""
     reader = _Reader(ruleset, raw)
     reader.take(raw.tree)
     if overrides:
         tree = tree_of(overrides)
         assert isinstance(tree, Mapping)
         reader.beat(tree)
-    return reader.finish()
+    return reader.finish(), reader.given
+
+
+def _aside(tree: Mapping) -> tuple[Mapping | None, Mapping | None]:
+    """What a scenario expects of its answer, and what it sweeps."""
+    expect, sweep = tree.get("expect"), tree.get("sweep")
+    return expect if isinstance(expect, Mapping) else None, sweep if isinstance(sweep, Mapping) else None
 
 
 class _Reader:
@@ -183,13 +213,7 @@ class _Reader:
                 *((_NO_SWEEP,) if self.raw.tree.get("sweep") is not None else ()),
             ),
         )
-        expect, sweep = self.raw.tree.get("expect"), self.raw.tree.get("sweep")
-        return Scenario(
-            program,
-            facts,
-            expect if isinstance(expect, Mapping) else None,
-            sweep if isinstance(sweep, Mapping) else None,
-        )
+        return Scenario(program, facts, *_aside(self.raw.tree))
 
     def _select(self) -> None:
         later = []

@@ -77,6 +77,7 @@ class RuleSet:
         self.plans: dict[Any, Any] = {}  # what was compiled for the shapes met so far
         self.programs: dict[Any, Any] = {}
         self.kin: dict[int, list[Any]] = {}  # of each thread, evaluations that others may start from
+        self.readings: dict[Any, Any] = {}  # how scenarios of the forms met so far are read
         self._documents: dict[str, dict[str, Document]] = {}
         self._aliases: dict[str, dict[str, str]] = {}
         self._entries: dict[tuple[str, str], Entry] = {}
