@@ -63,7 +63,7 @@ def test_the_names_of_peft_are_known(name: str, entry: str) -> None:
         ({"name": "lora", "targets": ["q_proj"], "modules_to_save": ["norm"]}, "whose name ends"),
         ({"name": "lora", "targets": ["q_proj"], "rank_pattern": {"k_proj": 4}}, "rank_pattern"),
         ({"name": "lora", "layers_to_transform": [0]}, "together with all-linear"),
-        ({"name": "hra"}, "a lower bound"),
+        ({"name": "boft"}, "a lower bound"),
     ],
 )
 def test_what_peft_would_refuse_or_pass_by_is_said(adapter: dict[str, Any], says: str) -> None:
