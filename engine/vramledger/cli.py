@@ -131,7 +131,7 @@ def _command(name: str) -> Command:
 
 def _specs(arguments: list[str]) -> list[str]:
     """The folders that --specs names; what else stands there can only be read once they are."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, formatter_class=_formatter)
     parser.add_argument("--specs", action="append", default=[])
     found: list[str] = parser.parse_known_args(arguments)[0].specs if "--specs" in " ".join(arguments) else []
     return found

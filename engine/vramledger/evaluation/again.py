@@ -16,6 +16,7 @@ from vramledger.rules.overlay import Program
 
 _MOST = 8  # evaluations that others may start from
 _LOOKED_AT = 3  # of these, the ones with the fewest other entries and facts
+_WORTH, _ALMOST_ALL = 0.1, 0.9  # of the work that one took: what is worth taking over, and where no other is looked at
 _LARGE = 20_000  # atoms of a graph that is not added to any more
 
 
@@ -26,14 +27,22 @@ def near(program: Program, facts: Facts, graph: Graph | None = None) -> Evaluati
     """
     kin: list[Evaluation] = program.ruleset.kin.setdefault(get_ident(), [])
     said = _said(facts)
-    far = {at: len(said ^ _said(one.facts)) for at, one in enumerate(kin) if _of_use(one, facts, graph)}
-    changed = {at: _changed(kin[at], program, facts) for at in sorted(far, key=lambda at: far[at])[:_LOOKED_AT]}
-    kept = {at: len(kin[at].trails.keys() - parts) for at, parts in changed.items()}
-    best = max(kept, key=lambda at: kept[at], default=None)
-    made = Evaluation(program, facts, graph)
-    if best is not None and kept[best] > len(changed[best]):
-        made = _after(kin[best], program, facts, changed[best])
-        kin.append(kin.pop(best))  # what is started from stays
+    likely = sorted((one for one in kin if _of_use(one, facts, graph)), key=lambda one: len(said ^ _said(one.facts)))
+    best: tuple[int, Evaluation | None, set[Part]] = (0, None, set())
+    for one in likely[:_LOOKED_AT]:
+        changed = _changed(one, program, facts)
+        whole = sum(trail.work for trail in one.trails.values())
+        kept = whole - sum(one.trails[part].work for part in changed & one.trails.keys())
+        if kept > max(best[0], _WORTH * whole):
+            best = (kept, one, changed)
+        if kept > _ALMOST_ALL * whole:
+            break
+    _, first, changed = best
+    if first is None:
+        made = Evaluation(program, facts, graph)
+    else:
+        made = _after(first, program, facts, changed)
+        kin.append(kin.pop(kin.index(first)))  # what is started from stays
     while len(kin) >= _MOST:
         del kin[0]
     kin.append(made)

@@ -47,6 +47,7 @@ class Evaluation:
         self.trails: dict[Part, Trail] = {}  # of each quantity, table and column that was worked out
         self.reads: set[Part] = set()  # of what is being worked out
         self.trail = Trail()
+        self.noted = 0  # work up to here is noted in trails
         self.follow(self.trail)
         self.branches: set[Branch] | None = None  # those of conditionals that were taken, where somebody asks
 
@@ -61,8 +62,9 @@ class Evaluation:
             raise Fault(problem("too-much-work", f"more than {MOST_WORK} steps of work", where()))
 
     def follow(self, trail: Trail) -> None:
-        """What is read from here on is noted in a trail."""
-        self.trail, self.reads = trail, trail.read
+        """What is read and takes work from here on is noted in a trail."""
+        self.trail.work += self.work - self.noted
+        self.trail, self.reads, self.noted = trail, trail.read, self.work
         if self.graph is not None:
             self.graph.divisors, self.graph.refused = trail.divisors, trail.refused
 

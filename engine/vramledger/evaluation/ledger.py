@@ -156,13 +156,14 @@ class Ledger:
     @property
     def stamp(self) -> dict[str, str]:
         """What the answer rests on: engine version, hashes of the rules and the scenario, the convention."""
-        convention = self.program.entries.get("convention")
-        return {
-            "engine": ENGINE,
-            "rules": self.program.ruleset.digest,
-            "scenario": self.facts.digest(),
-            "convention": convention.name if convention is not None else "",
-        }
+        said = {"engine": ENGINE, "rules": self.program.ruleset.digest, "scenario": self.facts.digest()}
+        return {**said, "convention": self.convention}
+
+    @property
+    def convention(self) -> str:
+        """The convention in force, or ""."""
+        found = self.program.entries.get("convention")
+        return found.name if found is not None else ""
 
     def notices(self) -> Iterator[tuple[Notice, str]]:
         """The specs' warnings that hold, with their text."""

@@ -7,7 +7,6 @@ are interned in their Graph, so equal work is done once. Back ends translate a g
 
 from __future__ import annotations
 
-from copy import copy
 from fractions import Fraction
 from typing import Any
 
@@ -64,7 +63,8 @@ class Graph:
 
     def under(self, divisors: set[Node], refused: set[Node]) -> Graph:
         """The same atoms under other guards."""
-        made = copy(self)
+        made = Graph(self.assumed, self.room, self.numbers)
+        made.atoms = self.atoms
         made.divisors, made.refused = divisors, refused
         return made
 

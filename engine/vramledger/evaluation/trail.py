@@ -10,11 +10,12 @@ Part = str | tuple[str, str]  # a quantity or a table, a column of a table
 
 
 class Trail:
-    """What was read for one of them, and what must not be zero and not hold where it is compiled."""
+    """What was read for one of them, what it took, and what must not be zero and not hold where it is compiled."""
 
-    __slots__ = ("divisors", "read", "refused")
+    __slots__ = ("divisors", "read", "refused", "work")
 
     def __init__(self) -> None:
+        self.work = 0  # steps, without those of what was read
         self.read: set[Part] = set()
         self.divisors: set[Node] = set()
         self.refused: set[Node] = set()

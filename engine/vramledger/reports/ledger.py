@@ -12,6 +12,7 @@ from vramledger.evaluation.values import NotApplicable, as_json
 from vramledger.problems import Problems
 from vramledger.reports.blocks import Block, Lines, Table
 from vramledger.rules.tree import to_data
+from vramledger.version import ENGINE
 
 _SAYS = {True: "fits", False: "does not fit", None: "may or may not fit"}
 
@@ -28,8 +29,8 @@ def blocks(ledger: Ledger) -> Iterator[Block]:
     yield Table(("phase peak", "bytes", "decimal", "binary"), phases, frozenset({1, 2, 3}))
     yield Lines(list(_verdict(ledger)))
     yield Lines([f"warning: {text}" for text in ledger.warnings], "yellow")
-    stamp = ledger.stamp
-    yield Lines([f"convention {stamp['convention']}, engine {stamp['engine']}, rules {stamp['rules'][:12]}"], "dim")
+    rules = ledger.program.ruleset.digest[:12]  # the stamp's hash of the scenario is not shown, and takes its time
+    yield Lines([f"convention {ledger.convention}, engine {ENGINE}, rules {rules}"], "dim")
 
 
 def _counts(ledger: Ledger) -> Iterator[str]:
