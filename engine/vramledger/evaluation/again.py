@@ -31,8 +31,8 @@ def near(program: Program, facts: Facts, graph: Graph | None = None) -> Evaluati
     best: tuple[int, Evaluation | None, set[Part]] = (0, None, set())
     for one in likely[:_LOOKED_AT]:
         changed = _changed(one, program, facts)
-        whole = sum(trail.work for trail in one.trails.values())
-        kept = whole - sum(one.trails[part].work for part in changed & one.trails.keys())
+        whole = sum(trail.work for trail in [*one.trails.values()])
+        kept = whole - sum(one.trails[part].work for part in changed if part in one.trails)
         if kept > max(best[0], _WORTH * whole):
             best = (kept, one, changed)
         if kept > _ALMOST_ALL * whole:
@@ -58,13 +58,15 @@ def again(first: Evaluation, program: Program, facts: Facts) -> Evaluation:
 
 def _after(first: Evaluation, program: Program, facts: Facts, changed: set[Part]) -> Evaluation:
     made = Evaluation(program, facts, first.graph)
-    made.values = {name: value for name, value in first.values.items() if name not in changed and not _is_bound(value)}
+    made.values = {
+        name: value for name, value in [*first.values.items()] if name not in changed and not _is_bound(value)
+    }
     made.resolutions = {name: first.resolutions[name] for name in made.values}
-    made.trails = {part: trail for part, trail in first.trails.items() if part not in changed}
+    made.trails = {part: trail for part, trail in [*first.trails.items()] if part not in changed}
     copies: dict[int, Row] = {}
-    for name, rows in first.tables.items():  # a row stands on rows of tables before
+    for name, rows in [*first.tables.items()]:  # a row stands on rows of tables before
         if name not in changed:
-            kept = {column for row in rows for column in row.values if (name, column) not in changed}
+            kept = {column for row in rows for column in [*row.values] if (name, column) not in changed}
             made.tables[name] = tuple(_copy(row, kept, copies) for row in rows)
     return made
 
@@ -73,7 +75,7 @@ def _copy(row: Row, kept: set[str], copies: dict[int, Row]) -> Row:
     variables = {name: copies.get(id(value), value) for name, value in row.variables.items()}
     made = copies[id(row)] = Row(row.table, row.fill, variables, row.guard, None)
     made.label = row.label
-    made.values = {name: value for name, value in row.values.items() if name in kept and not _is_bound(value)}
+    made.values = {name: value for name, value in [*row.values.items()] if name in kept and not _is_bound(value)}
     made.formulas = {name: row.formulas[name] for name in made.values if name in row.formulas}
     return made
 
@@ -109,8 +111,8 @@ def _varying(facts: Facts) -> set[Any]:
 def _changed(first: Evaluation, program: Program, facts: Facts) -> set[Part]:
     """What differs, and all that read it, or read what did."""
     readers: dict[Part, list[Part]] = {}
-    for part, trail in first.trails.items():
-        for read in trail.read:
+    for part, trail in [*first.trails.items()]:  # which somebody else may still add to
+        for read in [*trail.read]:
             readers.setdefault(read, []).append(part)
     found: set[Part] = set()
     left = [*_differing(first, program, facts)]
