@@ -54,7 +54,7 @@ def follow(ways: Iterable[Way], put: Put) -> list[Left]:
 
 def _computed(ways: list[Way], left: list[Left]) -> Iterator[tuple[Way, Outcome | None]]:
     """What the code says of rows; those of several shapes that share it are computed together."""
-    shared: dict[Code, list[tuple[Way, Kernel]]] = {}
+    shared: dict[tuple[Code, int], list[tuple[Way, Kernel]]] = {}  # by their code and how many facts are given
     for way in ways:
         shapes = way.node.shapes if isinstance(way.node, Leaf) else ()
         large = any(shape == "large" for shape, _ in shapes)
@@ -65,7 +65,7 @@ def _computed(ways: list[Way], left: list[Left]) -> Iterator[tuple[Way, Outcome 
         elif len(way.rows) >= CHUNK or not kernel.facts or not kernel.fits(way.columns, way.ends):
             yield way, kernel.run(way.columns, len(way.rows), way.ends)
         else:
-            shared.setdefault(kernel.code, []).append((way, kernel))
+            shared.setdefault((kernel.code, len(kernel.facts)), []).append((way, kernel))
     for some in shared.values():
         given = [[way.columns[name] for name in kernel.facts] for way, kernel in some]
         found = together([kernel for _, kernel in some], given)

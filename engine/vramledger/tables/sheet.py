@@ -22,9 +22,8 @@ class Sheet:
     def __init__(self, columns: Sequence[Wanted], count: int) -> None:
         self.columns = columns
         self.count = count
-        self._alike: list[dict[range, Any]] = [
-            {} for _ in columns
-        ]  # what all rows of a stretch have, until one differs
+        # what all rows of a stretch share, as long as nothing else is put into the column
+        self._alike: list[dict[range, Any]] = [{} for _ in columns]
         self._values: list[Column | None] = [None] * len(columns)
         self._there: list[Column | None] = [None] * len(columns)  # None beside values: all rows have one
         self.problems: dict[int, str] = {}
