@@ -11,7 +11,7 @@ from vramledger.evaluation.ledger import FITS, SELECTED
 from vramledger.evaluation.values import Range
 from vramledger.inputs.raw import Raw
 from vramledger.inputs.scenario import Scenario, read_scenario
-from vramledger.language.syntax import Binary, Call, walk
+from vramledger.language.syntax import Aggregate, Binary, Call, walk
 from vramledger.problems import Place, Problems, nearest, problem
 from vramledger.rules.graph import fill_parts, node_of, rule_part
 from vramledger.rules.load import RuleSet
@@ -126,8 +126,10 @@ def base_of(ruleset: RuleSet, raw: Raw, overrides: Mapping[str, Any]) -> Scenari
 
 
 def _opens(formula: Formula) -> bool:
-    """Whether a formula makes a range of exact numbers."""
-    return any(_is_open(part) for part in walk(formula.tree))
+    """Whether a formula makes a range of exact numbers; numbers that are counted through make none."""
+    parts = list(walk(formula.tree))
+    counted = [part.over for part in parts if isinstance(part, Aggregate)]
+    return any(_is_open(part) and not any(part is over for over in counted) for part in parts)
 
 
 def _is_open(part: object) -> bool:
