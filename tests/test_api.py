@@ -20,6 +20,8 @@ import vramledger
 from vramledger import Derivation, Ledger, NotApplicable, Problem, Problems, evaluate
 from vramledger.api import evaluate_with
 from vramledger.evaluation.ledger import HEADLINES
+from vramledger.inputs.raw import read_raw
+from vramledger.inputs.scenario import read_scenario
 from vramledger.reports.ledger import to_dict
 from vramledger.rules.open import opened
 
@@ -150,6 +152,17 @@ def test_a_configuration_says_the_same_in_a_file_and_in_the_scenario(name: str, 
     ways = ({"model": config, **training}, {"model": {"huggingface": str(tmp_path)}, **training})
     inline, in_file = (to_dict(ask(scenario))["quantities"] for scenario in ways)
     assert {key: value for key, value in inline.items() if value != in_file[key] and not isinstance(value, dict)} == {}
+
+
+def test_a_fact_that_is_set_beats_a_configurations_field_of_its_name() -> None:
+    config = {"model_type": "falcon", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    read = read_scenario(
+        RULES,
+        read_raw({"model": {**config, "vocab_size": 99, "attention_dropout": 0.2}}),
+        {"model.attention_dropout": "0.1"},
+    )
+    assert Ledger(read.program, read.facts)["model.attention_dropout"] == Fraction(1, 10)
+    assert ask({"model": {**config, "vocab_size": 99, "attention_dropout": 0.2}})["model.attention_dropout"] == 0
 
 
 def test_the_argument_beats_the_scenarios_convention() -> None:
@@ -413,6 +426,8 @@ def test_the_same_inputs_give_the_same_bytes() -> None:
     program = f"""
 import json
 from vramledger import evaluate
+from vramledger.inputs.raw import read_raw
+from vramledger.inputs.scenario import read_scenario
 from vramledger.reports.ledger import to_dict
 ledger = evaluate({scenario!r})
 print(json.dumps([to_dict(ledger), ledger.derivation("total.bytes").to_dict()]))

@@ -18,7 +18,7 @@ import pytest
 
 from vramledger import evaluate
 from vramledger.codes import Code
-from vramledger.inputs import records
+from vramledger.inputs import checkpoint, records
 from vramledger.inputs.raw import read_raw
 from vramledger.inputs.scenario import read_scenario
 from vramledger.problems import Problems
@@ -320,8 +320,11 @@ def test_nothing_is_even_looked_for(monkeypatch, given):
     def never(*_):
         raise AssertionError("a file is looked for")
 
-    for name in ("find", "read_fields", "read_checkpoint", "fetched"):
-        monkeypatch.setattr(records, name, never)
+    for place, name in (
+        *((records, name) for name in ("find", "read_fields", "fetched")),
+        (checkpoint, "read_checkpoint"),
+    ):
+        monkeypatch.setattr(place, name, never)
     raw = read_raw({given: "/etc/passwd"})
     with pytest.raises(Problems, match="may name none"):
         read_scenario(opened(), raw._replace(closed=True))

@@ -88,14 +88,14 @@ def _entries(kind: str, ruleset: Any, prefix: str) -> _Found:
     """The entries of a kind; other names of theirs once one of them is begun."""
     for name in ruleset.names(kind) if ruleset else ():
         says = ruleset.tree(kind, name).get("says")
-        yield name, says.text if says else ""
+        yield name, _line(says.text) if says else ""
     for alias, name in ruleset.aliases(kind).items() if ruleset and prefix else ():
         yield alias, name
 
 
 def _kinds(ruleset: Any, prefix: str) -> _Found:
     for kind in ruleset.kinds.values() if ruleset else ():
-        yield kind.name, kind.says
+        yield kind.name, _line(kind.says)
 
 
 def _heads(ruleset: Any, prefix: str) -> _Found:
@@ -107,7 +107,7 @@ def _quantities(ruleset: Any, prefix: str) -> _Found:
     from vramledger.rules.overlay import base_declarations
 
     for name, declared in base_declarations(ruleset).items() if ruleset else ():
-        yield name, declared.says
+        yield name, _line(declared.says)
 
 
 def _anything(ruleset: Any, prefix: str) -> _Found:
@@ -179,3 +179,8 @@ COMMAND = Command(
     ((("shell",), {"choices": _SHELLS, "help": "the shell that reads it"}),),
     opens=False,
 )
+
+
+def _line(says: str) -> str:
+    """A text as one line, since shells take one for each answer."""
+    return " ".join(says.split())

@@ -15,6 +15,7 @@ from vramledger.inputs.named import Chosen, chosen
 from vramledger.inputs.raw import Raw, tree_of
 from vramledger.inputs.records import Noted, Records, inside
 from vramledger.inputs.typed import typed
+from vramledger.language.syntax import Name, walk
 from vramledger.problems import MOST, Label, Place, Problem, Problems, nearest, problem
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Kind
@@ -87,6 +88,7 @@ class _Reader:
         self.asked: dict[str, Node] = {}
         self.inline: dict[str, dict[str, Any]] = {}  # parts of records that the scenario itself gives
         self.notes: list[str] = []
+        self.of_files: dict[str, str] = {}  # facts that are given where a configuration is, and its fields of that name
         self.kinds = {kind.key: kind for kind in ruleset.kinds.values()}
         self.selectors = {kind.selector: kind for kind in ruleset.kinds.values()}
         self.telling = {kind.matches[1] for kind in ruleset.kinds.values() if kind.matches}
@@ -106,7 +108,9 @@ class _Reader:
     def beat(self, tree: Mapping) -> None:
         """Takes what stands on the command line: it replaces what the scenario says, a name all of its kind's facts."""
         before, self.given = self.given, {}
+        fields, self.of_files = self.of_files, {}
         self.take(tree)
+        self.of_files |= {name: field for name, field in fields.items() if name not in self.given}
         chosen = [kind for kind in self.ruleset.kinds.values() if kind.selector in self.given]
         self.given = {
             **_less(before, [kind for kind in chosen if f"{kind.namespace}.name" == kind.selector]),
@@ -142,21 +146,26 @@ class _Reader:
         else:
             self._keep(name, key, value)
 
+    def _take_fields(self, program: Program) -> None:
+        """What is called as a fact and stands in a configuration is the field, where the fact's rules read that one."""
+        for name, field in self.of_files.items():
+            if name in self.given and _reads(program, name, field):
+                self.given[field] = self.given.pop(name)
+                if name in self.asked:
+                    self.asked[field] = self.asked.pop(name)
+
     def _is_value(self, name: str) -> bool:
         declared = self.declarations.get(name)
         return declared is not None and declared.type.kind in ("record", "list", "any")
 
     def _note_kind(self, kind: Kind, value: Mapping) -> None:
-        whole = any(
-            f"{kind.rest}.{inner.text}" in self.telling for inner, _ in value.items
-        )  # as a file has them
+        whole = any(f"{kind.rest}.{inner.text}" in self.telling for inner, _ in value.items)
         for inner, below in value.items:
             full = f"{kind.namespace}.{inner.text}"
             if kind.rest and isinstance(below, Scalar) and below.null and inner.text not in {"name", *kind.fields}:
                 continue  # a configuration says with null that it has no such thing
-            if whole and inner.text not in {"name", *kind.fields} and full not in self.selectors:
-                self._keep(f"{kind.rest}.{inner.text}", inner, below)
-                continue
+            if whole and inner.text not in kind.fields:
+                self.of_files[full] = f"{kind.rest}.{inner.text}"
             if inner.text == "name":
                 self._keep(kind.selector, inner, below)
             elif full in self.declarations or not kind.rest or full in self.selectors:
@@ -187,6 +196,7 @@ class _Reader:
         program = program_of(self.ruleset, selection)
         if self.ruleset.reader.problems:
             raise Problems(self.ruleset.reader.problems)
+        self._take_fields(program)
         for name, (key, value) in self.given.items():
             self._type(program, name, key, value)
             if len(self.problems) > MOST:
@@ -395,6 +405,14 @@ class _Reader:
             inside = [other for other in known if other.startswith(f"{prefix}.")]
             hint = f"{prefix} has: {', '.join(sorted(other.rpartition('.')[2] for other in inside))}" if inside else ""
         return problem("unknown-name", f"nothing is called {name}", key.place, hint)
+
+
+def _reads(program: Program, name: str, field: str) -> bool:
+    """Whether a rule of a quantity, or what stands for it where none is in force, names a record's field."""
+    declared = program.declarations[name].default if name in program.declarations else None
+    formulas = [case.formula for rule in program.candidates.get(name, ()) for case in rule.cases]
+    found = (part for formula in (*formulas, *((declared,) if declared else ())) for part in walk(formula.tree))
+    return any(isinstance(part, Name) and part.name == field for part in found)
 
 
 def _any_of(kind: Kind, given: Iterable[str]) -> bool:
