@@ -15,13 +15,12 @@ Column = NDArray[Any]
 
 FROZEN = 16060522496  # bytes of the model's own parameters
 LORA = 10485760  # bytes of the adapter's parameters for each rank
-BEHIND = LORA // 32 * 31  # those in all layers but one
 SAVED, SAVED_RANK = 9441536, 896  # bytes saved for each token, and for each token and rank
 LOSS = 128256 * 4 + 8  # bytes that the loss keeps for each token
 OUTPUT, COPY = 128256 * 2, 128256 * 4  # the logits of a token, in bf16 and in fp32
 OVERHEAD = (287047680, 666632192)
 CAPACITY = 81089 * 2**20
-SEGMENT = 2 * 2**20
+SEGMENT, OPEN, WORKSPACES = 2 * 2**20, 22 * 2**20, 64 * 2**20
 
 
 def by_hand(b: Column, s: Column, r: Column, accumulation: Column) -> dict[str, Any]:
@@ -40,41 +39,29 @@ def by_hand(b: Column, s: Column, r: Column, accumulation: Column) -> dict[str, 
     logits = tokens * LOSS
     logits += 4
     logits += (b == 1) * 8
-    # Of the moments all have in common: parameters, optimizer, the logits of the output. Over that:
-    # loss: gradients where they are kept, activations, logits, 2 * COPY; never less than the end of forward
-    kept = accumulation > 1
+    # Of the moments all have in common: parameters, optimizer, token ids, the logits of the output. Beyond that either
+    # the loss is the peak: gradients where they are kept, activations, logits, 2 * COPY;
+    # or the step: gradients and as much again. All others lie below the loss or a weighted mean of the two.
     peak = tokens * (2 * COPY)
     peak += activations
     peak += logits
-    peak += gradients * kept
-    # first layer: gradients, ceil((activations - 16388 tokens) / 32), 102400 tokens
-    # = gradients kept or behind + (activations - 16388 tokens + 31) // 32 + 102400 tokens
-    other = tokens * (102400 * 32 - 16388)
-    other += activations
-    other += 31
-    other >>= 5
-    other += r * np.where(kept, LORA, BEHIND)
-    np.maximum(peak, other, out=peak)
-    # the embedding: gradients and 8192 a token; the step: gradients and as much again
-    np.multiply(tokens, 8192, out=other)
-    np.maximum(other, gradients, out=other)
-    other += gradients
-    np.maximum(peak, other, out=peak)
-    # allocated
-    tokens *= OUTPUT
+    peak += gradients * (accumulation > 1)
+    np.maximum(peak, optimizer, out=peak)  # the optimizer's state is twice the gradients too
+    # allocated, but for the workspaces, which are whole segments
+    tokens *= OUTPUT + 8
     peak += tokens
     peak += parameters
     peak += optimizer
-    # total: whole segments and the overhead; at most 115 percent and 32 MiB more
+    # total: whole segments and the overhead; at most 115 percent and what lies open more
     low = peak + (SEGMENT - 1)
     low &= -SEGMENT
-    low += OVERHEAD[0]
+    low += WORKSPACES + OVERHEAD[0]
     peak *= 23
-    peak += 19
+    peak += 23 * WORKSPACES + 19
     peak //= 20
-    peak += 32 * 2**20 + SEGMENT - 1
+    peak += SEGMENT - 1
     peak &= -SEGMENT
-    peak += OVERHEAD[1]
+    peak += OPEN + OVERHEAD[1]
     return {
         "parameters.bytes": parameters,
         "gradients.bytes": gradients,
