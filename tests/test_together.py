@@ -1,0 +1,47 @@
+"""Entries of several kinds that a scenario names together: none of them stand in each other's way."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+
+from vramledger.api import evaluate_with
+from vramledger.rules.open import opened
+
+RULES = opened()
+SMALL: dict[str, Any] = {
+    "model": {
+        "architecture": "llama",
+        "num_hidden_layers": 2,
+        "hidden_size": 64,
+        "num_attention_heads": 4,
+        "intermediate_size": 128,
+        "vocab_size": 100,
+    },
+    "batch": {"size": 1, "sequence_length": 16},
+}
+
+
+def total(**more: Any) -> Any:
+    return evaluate_with(RULES, {**SMALL, **more}).total
+
+
+@pytest.mark.parametrize("implementation", RULES.names("implementation"))
+def test_an_implementation_with_every_loss(implementation: str) -> None:
+    for loss in RULES.names("loss"):
+        assert total(implementation=implementation, loss=loss)
+
+
+@pytest.mark.parametrize("implementation", RULES.names("implementation"))
+def test_an_implementation_with_states_and_weights_of_every_size(implementation: str) -> None:
+    for optimizer, precision in (("adafactor", "bf16"), ("adamw-8bit", "bf16"), ("adamw", "int4"), ("adamw", "mxfp4")):
+        assert total(implementation=implementation, optimizer=optimizer, precision=precision)
+
+
+@pytest.mark.parametrize("engine", RULES.names("engine"))
+def test_an_engine_in_training_and_with_formats_that_name_a_head(engine: str) -> None:
+    assert total(engine=engine, task="training")
+    for task, quantization in product(("training", "inference"), ("compressed-tensors", "nf4", "gptq")):
+        assert total(engine=engine, task=task, quantization=quantization, adapter="lora")
