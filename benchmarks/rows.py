@@ -42,6 +42,7 @@ def measured(*arguments: str) -> Cost:
     while process.poll() is None:
         most = max(most, sum(map(resident, family(process.pid))))
         time.sleep(0.02)
+    assert process.returncode in (0, 1), f"{arguments[0]} ended with {process.returncode}"  # what fails is fast
     return Cost(time.monotonic() - began, most // 1024)
 
 
