@@ -59,7 +59,7 @@ def against_numpy(rules: RuleSet) -> None:
     answer = evaluator.table(table)
     for other in (by_formula, by_hand):
         same(answer, other(*given))
-    kernel = only(only(shapes_of(evaluator))._kernels.values())  # noqa: SLF001 - what a shape keeps to itself is timed
+    kernel = only(only(shapes_of(evaluator))._narrow.values())  # noqa: SLF001 - what a shape keeps to itself is timed
     ours, formula, hand, inside = interleaved(
         [
             lambda: evaluator.table(table),

@@ -136,19 +136,26 @@ def test_a_kernel_gives_what_scalar_code_gives(data: st.DataObject) -> None:
     graph = Graph()
     output = data.draw(expressions(graph, data.draw(st.integers(1, 4))))
     scalar = compile_scalar(graph, [output], ["a", "b"])
-    try:
-        kernel = Kernel(graph, [output], ["a", "b"], {})
-    except NotInSteps:
-        return
     a = np.array(data.draw(st.lists(st.integers(-1000, 1000), min_size=4, max_size=4)))
     b = np.array(data.draw(st.lists(st.integers(0, 1000), min_size=4, max_size=4)))
-    note([str(step) for step in kernel.steps.list])
-    note(str(kernel.results))
-    found = kernel.run({"a": a, "b": b}, 4)
-    assert found is not None or max(map(abs, (*a, *b))) > 1
-    if found is None:
-        return
-    for row in range(4):
+    room = data.draw(st.integers(0, 3))
+    ends = {"a": (int(a.min()) - room, int(a.max()) + room), "b": (max(0, int(b.min()) - room), int(b.max()) + room)}
+    for bounds in (None, ends):
+        try:
+            kernel = Kernel(graph, [output], ["a", "b"], {}, bounds)
+        except NotInSteps:
+            continue
+        note([str(step) for step in kernel.steps.list])
+        note(str(kernel.results))
+        found = kernel.run({"a": a, "b": b}, 4)
+        assert found is not None or max(map(abs, (*a, *b))) > 1
+        if found is not None:
+            same_as(scalar, found, a, b)
+
+
+def same_as(scalar: Any, found: Any, a: Any, b: Any) -> None:
+    """Whether what a kernel found is what scalar code gives, row by row."""
+    for row in range(len(a)):
         refused = found.refused is not None and bool(found.refused[row])
         try:
             (value,) = scalar(int(a[row]), int(b[row]))
@@ -157,7 +164,7 @@ def test_a_kernel_gives_what_scalar_code_gives(data: st.DataObject) -> None:
             continue
         assert not refused
         under = found.unders[0] if isinstance(found.unders[0], int) else int(found.unders[0][row])
-        assert Fraction(int(np.broadcast_to(found.overs[0], 4)[row]), under) == value
+        assert Fraction(int(np.broadcast_to(found.overs[0], len(a))[row]), under) == value
 
 
 def test_a_number_beyond_64_bits_is_found_and_not_wrapped() -> None:

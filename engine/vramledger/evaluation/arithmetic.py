@@ -141,6 +141,8 @@ def _floor_quotient(a: Any, b: Any) -> Any:
         raise ZeroDivisionError
     if isinstance(b, Node):
         graph.divisors.add(b)
+    elif isinstance(a, Node) and (exact_part := a.divided(b)) is not None:
+        return exact_part
     positive = _never_negative(a) and _never_negative(b)
     return graph.apply("floordiv", a, b, whole=True, positive=positive)
 

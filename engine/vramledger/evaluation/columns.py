@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vramledger.cores import cores
+from vramledger.evaluation.narrowed import Narrowed
 from vramledger.evaluation.residual import Graph
 from vramledger.evaluation.steps import FLAGS, Bounds, Ref, Step, Steps, fits
 
@@ -71,20 +73,41 @@ class Code(NamedTuple):
 
 
 class Kernel:
-    """The code of one graph and its outputs for facts of given scales. Raises NotInSteps where there can be none."""
+    """The code of one graph and its outputs for facts of given scales. Raises NotInSteps where there can be none.
 
-    def __init__(self, graph: Graph, outputs: Sequence[Any], facts: list[str], scales: Mapping[str, int]) -> None:
+    Under `ends`, bounds of the facts as they are scaled, it is shorter, and for facts inside of them alone.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        outputs: Sequence[Any],
+        facts: list[str],
+        scales: Mapping[str, int],
+        ends: Mapping[str, Bounds] | None = None,
+    ) -> None:
+        tests, divisors = ([*_in_order(nodes)] for nodes in (graph.refused, graph.divisors))
+        self.ends = ends
+        if ends is not None:
+            narrowed = Narrowed(graph, {name: _unscaled(ends[name], scales.get(name, 1)) for name in facts})
+            outputs, tests, divisors = ([narrowed.node(one) for one in some] for some in (outputs, tests, divisors))
+            graph = narrowed.graph
         self.steps = Steps(graph, facts, scales)
         self.facts = facts
         self._fitting: dict[str, Bounds] | None = None  # bounds that were found to fit
-        tests = [self.steps.number(test) for test in _in_order(graph.refused)]
-        zeros = [self.steps.operation("zero", [self.steps.number(one)]) for one in _in_order(graph.divisors)]
+        tests = [self.steps.number(test) for test in tests]
+        zeros = [self.steps.operation("zero", [self.steps.number(one)]) for one in divisors]
         self.guards = [test.over for test in (*tests, *zeros)]
         self.results = [self.steps.number(output) for output in outputs]
         parts = [part for result in self.results for part in result]
         self._wanted = list(dict.fromkeys(part for part in (*self.guards, *parts) if isinstance(part, Ref)))
         self.code, self.constants = _compiled(self.steps.list, self._wanted)
         self._scalars = [np.array(value) for value in self.constants]  # NumPy takes them faster than ints
+
+    def covers(self, ends: Mapping[str, Bounds]) -> bool:
+        """Whether it is for facts between these ends."""
+        known = self.ends
+        return known is None or all(known[n][0] <= ends[n][0] and ends[n][1] <= known[n][1] for n in known)
 
     def run(
         self, columns: Mapping[str, Column], count: int, ends: Mapping[str, Bounds] | None = None
@@ -178,6 +201,10 @@ def _in_order(nodes: set[Any]) -> list[Any]:
     return sorted(nodes, key=lambda node: node.key)
 
 
+def _unscaled(ends: Bounds, scale: int) -> tuple[Any, Any]:
+    return ends if scale == 1 else (Fraction(ends[0], scale), Fraction(ends[1], scale))
+
+
 def _ends(column: Column) -> Bounds:
     return (int(column.min()), int(column.max())) if len(column) else (0, 0)
 
@@ -220,7 +247,10 @@ def _compiled(steps: list[Step], wanted: list[Ref]) -> tuple[Code, list[int]]:
             place[ref] = free[kind].pop()
         if op == "if":
             _release(spare, free)
-        lines += _written("shift" if shift else op, texts, place[ref])
+        flags = kind is not bool and any(
+            isinstance(part, Ref) and _type(steps[part.number]) is bool for part in arguments
+        )
+        lines += _written("shift" if shift else op, texts, place[ref], ", dtype=int64" if flags else "")
     facts = sorted({step.arguments[0] for step in steps if step.op == "fact"})
     heads = [f"f{number} = facts[{number}]" for number in facts]
     heads += [f"o{number} = found[{number}]" for number in range(len(wanted))]
@@ -250,15 +280,15 @@ def _type(step: Step) -> type:
     return bool if step.op in FLAGS else np.int64
 
 
-def _written(op: str, texts: list[str], out: str) -> list[str]:
+def _written(op: str, texts: list[str], out: str, kind: str) -> list[str]:
     match op:
         case "if":  # faster than copies under a mask; where the difference wraps, the sum wraps back
             test, then, otherwise = texts
-            lines = [f"subtract({then}, {otherwise}, out={out})", f"multiply({out}, {test}, out={out})"]
+            lines = [f"subtract({then}, {otherwise}, out={out}, dtype=int64)", f"multiply({out}, {test}, out={out})"]
             return [*lines, f"add({out}, {otherwise}, out={out})"]
         case "not":
             return [f"logical_not({texts[0]}, out={out})"]
-    return [f"{_UFUNCS[op]}({texts[0]}, {texts[1]}, out={out})"]
+    return [f"{_UFUNCS[op]}({texts[0]}, {texts[1]}, out={out}{kind})"]  # sums of flags are no flags
 
 
 def _shift(divisor: int) -> int:
@@ -268,7 +298,7 @@ def _shift(divisor: int) -> int:
 
 @lru_cache(maxsize=4096)
 def _code(text: str, types: tuple[type, ...], room: tuple[type, ...]) -> Code:
-    names = (*_UFUNCS.values(), "logical_not", "copyto")
+    names = (*_UFUNCS.values(), "logical_not", "copyto", "int64")
     space: dict[str, Any] = {name: getattr(np, name) for name in names}
     exec(compile(text, "<columns>", "exec"), space)  # noqa: S102 - the text holds generated names and numbers only
     return Code(space["run"], types, room)

@@ -141,6 +141,12 @@ class Node:
         """How many facts are multiplied in one of its terms at most."""
         return max(sum(power * self.graph.atoms[number].factors for number, power in term) for term in self.terms)
 
+    def divided(self, divisor: Coefficient) -> Any:
+        """The quotient rounded down, where all but a known number is a multiple of the divisor; else None."""
+        beside = self.terms.get((), 0)
+        quotient = (self + -beside) * (1 / Fraction(divisor))
+        return quotient + beside // divisor if isinstance(quotient, Node) and quotient.whole else None
+
     def atom(self) -> Atom | None:
         """The atom, where the node is nothing but one."""
         if len(self.terms) == 1:

@@ -9,6 +9,7 @@ import numpy as np
 
 from vramledger.evaluation.columns import CHUNK, Code, Column, Kernel, Outcome, together
 from vramledger.evaluation.facts import Facts
+from vramledger.evaluation.residual import TooLarge
 from vramledger.evaluation.specialise import Fork, Leaf, Plan, Test
 from vramledger.evaluation.steps import LEAST, MOST, Bounds, NotInSteps
 from vramledger.evaluation.values import public
@@ -20,6 +21,7 @@ Put = Callable[[int, Any, Any, Any], None]  # a column's number, rows, values, w
 
 
 _ALONE = 16  # rows that are not parted any more
+_MANY = 2**18  # rows that are worth narrowing a kernel
 
 
 class Left(NamedTuple):
@@ -59,7 +61,7 @@ def _computed(ways: list[Way], left: list[Left]) -> Iterator[tuple[Way, Outcome 
         shapes = way.node.shapes if isinstance(way.node, Leaf) else ()
         large = any(shape == "large" for shape, _ in shapes)
         asks = large or any(shape == "asks" and value is None for shape, value in shapes)
-        kernel = None if asks else way.shape.kernel(way.node)
+        kernel = None if asks else way.shape.kernel(way.node, way.ends, len(way.rows))
         if kernel is None:  # a fault, or too much to compile: the interpreter says which
             left.append(Left(way.rows, alike=asks and not large))
         elif len(way.rows) >= CHUNK or not kernel.facts or not kernel.fits(way.columns, way.ends):
@@ -93,6 +95,8 @@ class Shape:
         known = dict.fromkeys(one.quantity for one in columns if one.quantity in read.program.declarations)
         self.plan = Plan(read.program, self.facts, list(known), [Test(where)] if where else [])
         self._kernels: dict[int, Kernel | None] = {}
+        self._narrow: dict[int, Kernel] = {}  # the same for facts between bounds
+        self._seen: dict[int, int] = {}  # how many rows each was asked for
 
     def bad(self, name: str, values: Column, ends: Bounds) -> Column | None:
         """The rows whose fact breaks what its declaration allows; None where no row does."""
@@ -181,16 +185,46 @@ class Shape:
                 if isinstance(held, bool | str):
                     put(number, rows, held, None)
 
-    def kernel(self, node: Leaf | Fork) -> Kernel | None:
-        """The code of a leaf or of a fork's question; None where columns cannot take it."""
+    def kernel(self, node: Leaf | Fork, ends: Mapping[str, Bounds] | None = None, count: int = 0) -> Kernel | None:
+        """The code of a leaf or of a fork's question; None where columns cannot take it.
+
+        After many rows, `count` of them now, it is written anew for what lies between `ends`.
+        """
         key = id(node)
         if key not in self._kernels:
-            outputs = node.outputs if isinstance(node, Leaf) else [node.question]
-            try:
-                self._kernels[key] = Kernel(node.graph, outputs, self.plan.varying, self.scales)
-            except NotInSteps:
-                self._kernels[key] = None
-        return self._kernels[key]
+            self._kernels[key] = self._compiled(node)
+        kernel = self._kernels[key]
+        if kernel is None or ends is None:
+            return kernel
+        self._seen[key] = self._seen.get(key, 0) + count
+        if self._seen[key] < _MANY:
+            return kernel
+        held = self._narrow.get(key)
+        if held is None or not held.covers(ends):
+            between = ends if held is None else _around(held.ends or {}, ends)
+            held = self._narrow[key] = self._compiled(node, between) or kernel
+        return held
+
+    def _compiled(self, node: Leaf | Fork, ends: Mapping[str, Bounds] | None = None) -> Kernel | None:
+        outputs = node.outputs if isinstance(node, Leaf) else [node.question]
+        try:
+            return Kernel(node.graph, outputs, self.plan.varying, self.scales, ends)
+        except (NotInSteps, TooLarge):
+            return None
+
+
+def _around(one: Mapping[str, Bounds], other: Mapping[str, Bounds]) -> dict[str, Bounds]:
+    """Bounds that hold both, with room to the next powers of two: the parts of a table differ a little."""
+    return {
+        name: (_down(min(one[name][0], other[name][0])), -_down(-max(one[name][1], other[name][1]))) for name in one
+    }
+
+
+def _down(number: int) -> int:
+    """The power of two below a number, or that above its size where it is negative."""
+    if number > 0:
+        return 1 << number.bit_length() - 1
+    return -(1 << (-number - 1).bit_length()) if number else 0
 
 
 def _taken(found: Outcome, kept: Column) -> Outcome:
@@ -221,6 +255,6 @@ def _numbers(part: tuple[Any, Any], one: Wanted) -> Any:
         return over // under if one.type == "int64" else over / under
     whole = one.type == "int64"
     if isinstance(under, int) and under == 1:
-        return over if whole else over.astype(np.float64)
+        return over.astype(np.int64 if whole else np.float64, copy=False)
     exact: Column = over // under if whole else over / under
     return exact
