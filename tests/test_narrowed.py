@@ -119,3 +119,14 @@ def test_a_maximum_of_sums_of_products_stays_what_it_is(
         (value,), (same,) = before(*row), after(*row)
         assert Fraction(value) == Fraction(same)
         assert low <= value <= high
+
+
+def test_signs_alone_tell_that_a_mean_passes_an_option() -> None:
+    graph = Graph()
+    x, y = graph.fact("x", True, True), graph.fact("y", True, True)
+    wide, long = x * 2, y * 12
+    found = arithmetic.maximum([arithmetic.maximum([wide + 5, x + y * 5]) + 7, long + 12])
+    assert found == arithmetic.maximum([wide + 12, long + 12])
+    apart = arithmetic.maximum([arithmetic.maximum([wide, x + y * 7]), long])  # above the mean
+    assert len(graph.options[max(graph.options)]) == 3
+    assert apart != arithmetic.maximum([wide, long])

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
-from functools import reduce
+from functools import partial, reduce
 from math import isqrt
 from typing import Any
 
+from vramledger.evaluation.options import WRITTEN, leading, remember, spread
 from vramledger.evaluation.residual import Node
 from vramledger.evaluation.values import NotApplicable, Range, Verdict, exact
 
@@ -206,7 +207,13 @@ def _smaller(a: Any, b: Any) -> Any:
 
 
 def _larger(a: Any, b: Any) -> Any:
-    return _extreme("max", a, b)
+    """The larger of two, written without what can never be it in a chain of them."""
+    if not isinstance(a, Node) and not isinstance(b, Node):
+        return max(a, b)
+    options = leading([*spread(a), *spread(b)])
+    found = reduce(partial(_extreme, "max"), options if len(options) <= WRITTEN else [a, b])
+    remember(found, options)
+    return found
 
 
 def _extreme(op: str, a: Any, b: Any) -> Any:

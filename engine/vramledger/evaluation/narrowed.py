@@ -1,8 +1,8 @@
 """A graph under bounds of its facts: tests that they decide are gone, and what can never be the largest of several.
 
 A sum of products over a box lies between the least and the greatest of its Bernstein coefficients; where each fact
-stands to the first power these are its values at the corners. So one option of a maximum is left out where another,
-or a mean of two others, is at least as large at every corner.
+stands to the first power these are its values at the corners. So an option of a maximum is left out that others pass
+at every corner.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
-from itertools import combinations
 from math import comb
 from operator import mul
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vramledger.evaluation.arithmetic import maximum, minimum
+from vramledger.evaluation.options import WRITTEN, left, passed, spread
 from vramledger.evaluation.residual import Atom, Graph, Monomial, Node
 from vramledger.evaluation.steps import NotInSteps
 
@@ -26,8 +26,6 @@ Ends = tuple[Any, Any]
 Corners = NDArray[Any]  # exact numbers
 _TESTS = ("below", "zero", "not", "and", "fraction")
 _MOST_CORNERS = 512
-_MOST_OPTIONS = 24
-_WRITTEN = 3  # options of a maximum that are written out, with their terms collected
 _SHORT = 8  # terms of a choice that are worth multiplying by its test
 
 
@@ -40,7 +38,6 @@ class Narrowed:
         self._ends = ends
         self._known: dict[int, Any] = {}  # atoms of the old graph
         self._bounds: dict[int, Ends] = {}  # of the new atoms
-        self._options: dict[int, list[Any]] = {}  # of the new maxima: none of them can be left out
 
     def node(self, value: Any) -> Any:
         """A node or a number of the old graph in the new one."""
@@ -164,46 +161,10 @@ class Narrowed:
 
     def _largest(self, parts: list[Any]) -> Any:
         """The largest of several, written without what cannot be it."""
-        options = [option for part in parts for option in self._spread(part)]
-        if len(options) > _MOST_OPTIONS:
-            return maximum(parts)
-        left = self._leading(options)
-        found = maximum(left if len(left) <= _WRITTEN else parts)
-        if isinstance(found, Node):
-            for monomial, coefficient in found.terms.items():
-                atom = self._maximum(monomial)
-                if atom is not None and coefficient == 1 and atom.number not in self._options:
-                    common = found - Node(self.graph, {monomial: 1})
-                    self._options[atom.number] = [option - common for option in left]
-        return found
-
-    def _spread(self, value: Any) -> list[Any]:
-        """What a value may be, where one of its terms is a maximum."""
-        if isinstance(value, Node):
-            for monomial, coefficient in value.terms.items():
-                atom = self._maximum(monomial)
-                if atom is not None and coefficient > 0 and atom.number in self._options:
-                    rest = value - Node(self.graph, {monomial: coefficient})
-                    return [rest + option * coefficient for option in self._options[atom.number]]
-        return [value]
-
-    def _maximum(self, monomial: Monomial) -> Atom | None:
-        """The maximum that a term is, or is a multiple of."""
-        if len(monomial) != 1 or monomial[0][1] != 1:
-            return None
-        atom = self.graph.atoms[monomial[0][0]]
-        return atom if atom.op == "max" else None
-
-    def _leading(self, options: list[Any]) -> list[Any]:
-        """The options that may be the largest."""
-        box = _Box(self, options)
-        cases = list(box.cases())
-        left = list(range(len(options)))
-        for one in sorted(left, key=lambda option: sum(option in case.winners for case in cases)):
-            others = [option for option in left if option != one]
-            if others and all(case.passed(one, others) for case in cases):
-                left = others
-        return [options[option] for option in left]
+        options = [option for part in parts for option in spread(part)]
+        cases = list(_Box(self, options).cases())
+        kept = left(len(options), lambda one, others: all(passed(rows, one, others) for rows in cases))
+        return maximum([options[number] for number in kept] if len(kept) <= WRITTEN else parts)
 
     def _flat(self, value: Any) -> Any:
         """A node whose tests, being 0 or 1, stand to the first power."""
@@ -214,38 +175,6 @@ class Narrowed:
             flat = tuple((n, 1 if self.graph.atoms[n].op in _TESTS else power) for n, power in monomial)
             terms[flat] = terms.get(flat, 0) + coefficient
         return Node(self.graph, {term: c for term, c in terms.items() if c}) + 0  # a number where it has become one
-
-
-class _Case:
-    """The corners of several options for one answer to each test."""
-
-    def __init__(self, corners: list[Corners]) -> None:
-        self.corners = corners
-        best = reduce(np.maximum, corners)
-        self.winners = {number for number, values in enumerate(corners) if (values == best).any()}
-
-    def passed(self, one: int, others: Sequence[int]) -> bool:
-        """Whether another, or a mean of two others, is at least as large at all corners."""
-        values = self.corners[one]
-        if any((self.corners[other] >= values).all() for other in others):
-            return True
-        first = [other for other in others if other in self.winners]
-        return any(_below_mean(values, self.corners[a], self.corners[b]) for a, b in combinations(first, 2))
-
-
-def _below_mean(values: Corners, a: Corners, b: Corners) -> bool:
-    """Whether some weighted mean of a and b is nowhere below the values."""
-    low, high = Fraction(0), Fraction(1)  # of the weight of a
-    for value, more, less in zip(values, a, b, strict=True):
-        if more == less:
-            if value > less:
-                return False
-            continue
-        weight = Fraction(value - less) / (more - less)
-        low, high = (max(low, weight), high) if more > less else (low, min(high, weight))
-        if low > high:
-            return False
-    return True
 
 
 class _Box:
@@ -271,12 +200,12 @@ class _Box:
         """Those of each node, one after the other."""
         return [values.reshape(-1) for values in self._grids()]
 
-    def cases(self) -> Iterator[_Case]:
-        """Those of each answer to the tests."""
+    def cases(self) -> Iterator[list[list[Any]]]:
+        """Those of each node, for each answer to the tests."""
         count = 2**self.tests
         grids = [values.reshape(count, -1) for values in self._grids()]
         for number in range(count):
-            yield _Case([values[number] for values in grids])
+            yield [values[number].tolist() for values in grids]
 
     def _grids(self) -> Iterator[Corners]:
         for node in self.nodes:

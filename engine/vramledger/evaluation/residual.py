@@ -60,11 +60,12 @@ class Graph:
         self.divisors: set[Node] = set()  # what must not be zero, even where the quotient dissolves
         self.refused: set[Node] = set()  # tests that hold where a value breaks its declaration
         self.numbers = {} if numbers is None else numbers
+        self.options: dict[int, list[Any]] = {}  # what a maximum, by its number, may be
 
     def under(self, divisors: set[Node], refused: set[Node]) -> Graph:
         """The same atoms under other guards."""
         made = Graph(self.assumed, self.room, self.numbers)
-        made.atoms = self.atoms
+        made.atoms, made.options = self.atoms, self.options
         made.divisors, made.refused = divisors, refused
         return made
 
