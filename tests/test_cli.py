@@ -131,6 +131,13 @@ def test_calls(name, run):
     assert bool(err) == bool(fault), "problems stand on stderr, and nothing else does"
 
 
+def test_an_entry_takes_a_line_of_a_list_and_a_formula_little_of_it(run):
+    lines = run("list", "quantizations", "--like", "torchao")[1].splitlines()
+    assert len(lines) == 2 + len(json.loads(run("list", "quantizations", "--like", "torchao", "--json")[1]))
+    assert max(len(line) for line in lines) < 160
+    assert "..." in next(line for line in lines if line.startswith("torchao-int4 "))
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_an_example_that_runs(command, run, monkeypatch, tmp_path):
     code, out, _ = run(command, "--help")

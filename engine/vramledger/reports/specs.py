@@ -10,6 +10,8 @@ from vramledger.problems import Problems, nearest, problem
 from vramledger.reports.blocks import Block, Lines, Table
 from vramledger.rules.load import RuleSet
 
+_LONGEST = 24  # signs of a formula in a list; `show` prints longer ones
+
 
 def kinds(ruleset: RuleSet) -> Iterator[Block]:
     """The kinds, and how many entries each has."""
@@ -43,7 +45,7 @@ def entries(ruleset: RuleSet, kind: str, like: str) -> list[dict[str, Any]]:
 
 
 def _cell(text: str) -> str:
-    return f"{int(text):,}" if text.isdigit() else text
+    return f"{int(text):,}" if text.isdigit() else text if len(text) <= _LONGEST else "..."
 
 
 def entry_table(ruleset: RuleSet, kind: str, like: str, listed: list[dict[str, Any]]) -> Iterator[Block]:
