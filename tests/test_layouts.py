@@ -267,6 +267,7 @@ def staged(**parallel: Any) -> Any:
         ({}, [4, 3, 2, 1]),
         ({"schedule": "gpipe"}, [64, 64, 64, 64]),
         ({"schedule": "zb-h2"}, [7, 7, 7, 7]),
+        ({"schedule": "zb-v"}, [4, 4, 4, 4]),
         ({"interleave": 2}, [Fraction(11, 2), Fraction(9, 2), Fraction(7, 2), Fraction(5, 2)]),
     ],
 )
@@ -293,6 +294,42 @@ def test_stages_add_up_to_the_model(more: dict[str, Any], layers: list[int]) -> 
     low, high = ledger.total
     parts = [part if isinstance(part, tuple) else (part, part) for part in ledger.components.values()]
     assert (sum(part[0] for part in parts), sum(part[1] for part in parts)) == (low, high)
+
+
+def test_a_schedule_in_the_shape_of_a_v_has_both_ends_on_its_first_stage() -> None:
+    first, *others = staged(pipeline=4, schedule="zb-v").table("stages")
+    assert first["parameters_bytes"] == 2 * (8 * 218112000 + 2 * 128256 * 4096 + 4096)
+    assert {one["parameters_bytes"] for one in others} == {2 * 8 * 218112000}
+
+
+@pytest.mark.parametrize(
+    ("parallel", "words"),
+    [
+        ({"tensor": 3}, "3 tensor-parallel devices cannot have as many of the 32 heads"),
+        ({"expert": 4}, "no experts that 4 devices could share"),
+        ({"data": 6, "replicas": 4, "sharding": "fsdp"}, "cannot hold 4 copies"),
+        ({"replicas": 2, "sharding": "fsdp"}, "cannot hold 2 copies"),
+        ({"context": 3}, "3 devices cannot have as many of a sequence's 2,048 tokens"),
+        ({"pipeline": 5}, "32 layers on 5 stages of 1 are counted as near"),
+        ({"pipeline": 4, "interleave": 3}, "32 layers on 4 stages of 3 are counted as near"),
+        ({"pipeline": 64}, "of 64 stages some have none of the 32 layers"),
+        ({"pipeline": 2, "first_layers": 40}, "have 40 layers together, and the model has 32"),
+        ({"interleave": 2}, "say nothing without stages"),
+    ],
+)
+def test_a_layout_that_nobody_could_run_is_told(parallel: dict[str, Any], words: str) -> None:
+    ledger = staged(**parallel)
+    assert any(words in text for text in ledger.warnings), ledger.warnings
+    assert not isinstance(ledger["total.bytes"], NotApplicable)
+
+
+@pytest.mark.parametrize("sharding", ["none", "zero1", "zero3", "fsdp", "fsdp1", "distributed-optimizer"])
+@pytest.mark.parametrize("implementation", ["transformers", "megatron-core", "torchtune"])
+def test_a_bare_count_has_states_under_every_layout(sharding: str, implementation: str) -> None:
+    scenario = {"model": {"parameters": 8e9}, "parallel": {"data": 8, "sharding": sharding}}
+    ledger = evaluate_with(RULES, {**scenario, "implementation": implementation})
+    assert ledger["parameters.bytes"] == 16e9 / (8 if sharding in ("zero3", "fsdp", "fsdp1") else 1)
+    assert any("lower bound" in text for text in ledger.warnings)
 
 
 def test_a_sequence_is_split_among_devices() -> None:

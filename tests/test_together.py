@@ -45,3 +45,13 @@ def test_an_engine_in_training_and_with_formats_that_name_a_head(engine: str) ->
     assert total(engine=engine, task="training")
     for task, quantization in product(("training", "inference"), ("compressed-tensors", "nf4", "gptq")):
         assert total(engine=engine, task=task, quantization=quantization, adapter="lora")
+
+
+@pytest.mark.parametrize(
+    "model", ["gpt2", "gemma-3-1b", "glm-4-9b-0414", "mamba-130m", "mamba2-130m", "t5-base", "bert-base-cased"]
+)
+def test_an_architecture_that_says_more_than_most(model: str) -> None:
+    for implementation, loss in product(
+        ("torchtune", "litgpt", "megatron-core", "transformers"), ("standard", "chunked")
+    ):
+        assert evaluate_with(RULES, {"model": model, "implementation": implementation, "loss": loss}).total
