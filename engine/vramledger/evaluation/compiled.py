@@ -14,10 +14,11 @@ def ledger_of(program: Program, facts: Facts) -> Ledger:
     if key not in plans:
         plans[key] = None
         return Ledger(program, facts, evaluation=near(program, facts))
-    if plans[key] is None:
+    plan = plans.get(key)
+    if plan is None:
         from vramledger.evaluation.specialise import Plan, Test
 
         tests = [Test(notice.when, notice.scope) for notice in program.notices if notice.when is not None]
-        plans[key] = Plan(program, facts, [name for name in HEADLINES if name in program.declarations], tests)
-    values, held = plans[key].answer(facts)
+        plan = plans[key] = Plan(program, facts, [name for name in HEADLINES if name in program.declarations], tests)
+    values, held = plan.answer(facts)
     return Ledger(program, facts, values, held)

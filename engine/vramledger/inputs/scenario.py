@@ -23,7 +23,6 @@ from vramledger.rules.overlay import Program, base_declarations, program_of
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, encode, to_data
 
 _NO_SWEEP = "the scenario's sweep is not run here; this is the answer to the scenario itself"
-_MOST_FORMS = 4096  # that are remembered
 ABOUT = ("says", "source", "sweep", "expect", "examples")
 
 
@@ -48,8 +47,6 @@ def read_scenario(ruleset: RuleSet, raw: Raw, overrides: MappingOf[str, Any] | N
             return Scenario(known.program, facts, *_aside(raw.tree))
     found, given = _read(ruleset, raw)
     if key not in ruleset.readings:
-        if len(ruleset.readings) >= _MOST_FORMS:
-            ruleset.readings.clear()
         ruleset.readings[key] = learned(found.program, found.facts, given, nodes)
     return found
 

@@ -24,6 +24,7 @@ from vramledger.rules.model import (
     Table,
 )
 from vramledger.rules.outline import Outline
+from vramledger.rules.recent import Recent
 from vramledger.rules.tree import Mapping, Scalar, size
 
 RESERVED = ("stage", "kind")
@@ -31,6 +32,8 @@ _NAMES = ("aliases", "implements")  # the lists of other names that an entry has
 _MOST_EXTENDED = 30
 _MOST_NAMED = 12
 _MOST_INHERITED = 300_000
+_MOST_PLANS = 500  # of up to half a megabyte each
+_MOST_REMEMBERED = 4000  # of a tenth of that
 
 
 class Document(NamedTuple):
@@ -74,10 +77,10 @@ class RuleSet:
         self.stages: list[str] = []
         self.problems: list[Problem] = []
         self.announcements: list[str] = []
-        self.plans: dict[Any, Any] = {}  # what was compiled for the shapes met so far
-        self.programs: dict[Any, Any] = {}
+        self.plans = Recent(_MOST_PLANS)  # what was compiled for the shapes met of late
+        self.programs = Recent(_MOST_REMEMBERED)
         self.kin: dict[int, list[Any]] = {}  # of each thread, evaluations that others may start from
-        self.readings: dict[Any, Any] = {}  # how scenarios of the forms met so far are read
+        self.readings = Recent(_MOST_REMEMBERED)  # how scenarios of the forms met of late are read
         self._documents: dict[str, dict[str, Document]] = {}
         self._aliases: dict[str, dict[str, str]] = {}
         self._entries: dict[tuple[str, str], Entry] = {}

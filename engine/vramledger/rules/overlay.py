@@ -77,9 +77,9 @@ def compose(ruleset: RuleSet, selection: Selection) -> Program:
 
 def program_of(ruleset: RuleSet, selection: Selection) -> Program:
     """The program of a selection, composed once a rule set."""
-    if selection not in ruleset.programs:
-        ruleset.programs[selection] = compose(ruleset, selection)
-    found: Program = ruleset.programs[selection]
+    found: Program | None = ruleset.programs.get(selection)
+    if found is None:
+        found = ruleset.programs[selection] = compose(ruleset, selection)
     return found
 
 

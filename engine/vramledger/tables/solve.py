@@ -228,7 +228,7 @@ class _Search:
 
     def ledger(self, value: int) -> Ledger:
         read = self._read(value)
-        return Ledger(read.program, read.facts)
+        return ledger_of(read.program, read.facts)
 
     def lowest(self, first: int, last: int) -> int:
         """The doubling of the first number after which the total falls no more."""

@@ -17,10 +17,13 @@ def formula(ruleset: RuleSet, text: str, origin: str = "--where") -> Formula:
     found = reader.formula(Scalar(text, "", ((0, 1, 1),), origin))
     if reader.problems:
         raise Problems(reader.problems)
-    entries = [ruleset.entry(kind, name) for kind in ruleset.kinds for name in ruleset.names(kind)]
     faults: list[Problem] = []
     wrong: list[Fault] = []
-    result = check(found.tree, Names(World(ruleset, entries), Scope()), {}, wrong)
+    result = check(found.tree, Names(World(ruleset, ()), Scope()), {}, wrong)
+    if wrong:  # it may name what only some entries know, and to read them all takes long
+        entries = [ruleset.entry(kind, name) for kind in ruleset.kinds for name in ruleset.names(kind)]
+        wrong = []
+        result = check(found.tree, Names(World(ruleset, entries), Scope()), {}, wrong)
     for one in wrong:
         labels = tuple(Label(found.place(span), said) for span, said in one.spans)
         faults.append(Problem(one.code, one.message, labels, one.hints))
