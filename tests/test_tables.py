@@ -262,6 +262,20 @@ def test_rows_of_many_shapes_are_answered_as_each_alone():
         assert answer["problem"] == fault
 
 
+def test_what_shapes_know_each_for_itself_stays_with_its_rows():
+    """Numbers that differ between shapes of the same code alone, some of them beyond 64 bits."""
+    columns = {"model.parameters": [9e18, 7e9, 9e18, 8e9, 7e9, 10.0], "batch.size": [1, 2, 3, 4, 5, 6]}
+    select = ["parameters.count", "parameters.bytes", "model_states.bytes", "fits"]
+    evaluator = Evaluator(RULES, read_raw({"hardware": "h100-80gb"}), wanted(RULES, select))
+    texts = {**columns, "model.parameters": pa.array([f"{value:.0f}" for value in columns["model.parameters"]])}
+    for given in (columns, texts, {**columns, "precision": ["bf16", "fp32"] * 3}):
+        table = pa.table(given)
+        for row, answer in zip(table.to_pylist(), evaluator.table(table).to_pylist(), strict=True):
+            values, fault = evaluator.answer(row)
+            assert [answer[one.column] for one in evaluator.columns] == values, row
+            assert answer["problem"] == fault
+
+
 def test_shapes_that_are_given_other_facts_are_answered_as_each_alone():
     columns = {"adapter.rank": [1, None, 3, 4] * 2, "batch.size": [None, 2, 3, None] * 2}
     found = vramledger.evaluate_table(pa.table(columns), BASE, select=["adapter.rank", "optimizer.bytes"])

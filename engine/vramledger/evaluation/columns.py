@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,12 +47,50 @@ class _Threads:
 threads = _Threads()
 
 
+class Each(NamedTuple):
+    """A number for each of several stretches of rows, whose lengths are `counts`."""
+
+    values: list[int]
+    counts: list[int]
+
+    def column(self) -> Column:
+        """The same row by row."""
+        return np.repeat(np.array(self.values), self.counts)
+
+
 class Outcome(NamedTuple):
-    """Each output's numerators and denominators (an integer where all rows share it), and the rows to be left out."""
+    """Each output's numerators and denominators, and the rows to be left out.
+
+    A number that all rows share is an integer, one that those of each kernel share an Each.
+    """
 
     overs: list[Any]
     unders: list[Any]
     refused: Column | None
+
+    def parts(self, counts: Sequence[int]) -> Iterator[Outcome]:
+        """That of each stretch of rows."""
+        for number, (start, end) in enumerate(pairwise([0, *accumulate(counts)])):
+            overs, unders = ([_part(one, number, start, end) for one in some] for some in self[:2])
+            refused = None if self.refused is None else self.refused[start:end]
+            yield Outcome(overs, unders, refused if refused is not None and refused.any() else None)
+
+    def taken(self, kept: Column) -> Outcome:
+        """That of some of the rows."""
+        unders, overs = ([row_by_row(one) for one in some] for some in (self.unders, self.overs))
+        unders = [under[kept] if isinstance(under, np.ndarray) else under for under in unders]
+        return Outcome([over[kept] if isinstance(over, np.ndarray) else over for over in overs], unders, None)
+
+
+def _part(number: Any, place: int, start: int, end: int) -> Any:
+    if isinstance(number, np.ndarray):
+        return number[start:end]
+    return number.values[place] if isinstance(number, Each) else number
+
+
+def row_by_row(number: Any) -> Any:
+    """A part of an output as a column, or as the integer that all rows share."""
+    return number.column() if isinstance(number, Each) else number
 
 
 class Code(NamedTuple):
@@ -61,12 +100,18 @@ class Code(NamedTuple):
     types: tuple[type, ...]
     room: tuple[type, ...]
 
-    def over(self, given: list[Column], found: list[Column], constants: Any, count: int) -> None:
-        """Some rows, chunk by chunk; NumPy lets other threads run meanwhile. `constants` gives those of a stretch."""
-        room: list[Column] = [np.empty(min(count, CHUNK), kind) for kind in self.room]
+    def all(self, given: list[Column], constants: Any, count: int) -> list[Column]:
+        """The outputs of `count` rows; `constants` gives those of the rows from one on to another."""
+        found: list[Column] = [blank(count, kind) for kind in self.types]
+        in_threads(lambda start, end: self._some(given, found, constants, start, end), count)
+        return found
+
+    def _some(self, given: list[Column], found: list[Column], constants: Any, first: int, last: int) -> None:
+        """Some of the rows, chunk by chunk; NumPy lets other threads run meanwhile."""
+        room: list[Column] = [np.empty(min(last - first, CHUNK), kind) for kind in self.room]
         with np.errstate(all="ignore"):
-            for start in range(0, count, CHUNK):
-                end = min(start + CHUNK, count)
+            for start in range(first, last, CHUNK):
+                end = min(start + CHUNK, last)
                 here = [part[: end - start] for part in room] if end - start < CHUNK else room
                 inside, outside = ([part[start:end] for part in parts] for parts in (given, found))
                 self.run(inside, outside, here, constants(start, end))
@@ -102,6 +147,9 @@ class Kernel:
         parts = [part for result in self.results for part in result]
         self._wanted = list(dict.fromkeys(part for part in (*self.guards, *parts) if isinstance(part, Ref)))
         self.code, self.constants = _compiled(self.steps.list, self._wanted)
+        places = {part: place for place, part in enumerate(self._wanted)}
+        # which output of the code each number is; those of kernels of the same code may differ in it
+        self.layout = (tuple(places.get(part, -1) for part in parts), *(places.get(one, one) for one in self.guards))
         self._scalars = [np.array(value) for value in self.constants]  # NumPy takes them faster than ints
 
     def covers(self, ends: Mapping[str, Bounds]) -> bool:
@@ -116,18 +164,7 @@ class Kernel:
         if not self.fits(columns, ends):
             return None
         given = [columns[name] for name in self.facts]
-        found: list[Column] = [blank(count, kind) for kind in self.code.types]
-        workers = max(1, min(threads.most, count // _ENOUGH))
-        parts = [
-            ([part[start:end] for part in given], [part[start:end] for part in found], self._constants, end - start)
-            for start, end in pairwise(count * number // workers for number in range(workers + 1))
-        ]
-        if workers == 1:
-            self.code.over(*parts[0])
-        else:
-            with ThreadPoolExecutor(workers) as pool:
-                list(pool.map(lambda part: self.code.over(*part), parts))
-        return self.outcome(found, count)
+        return self.outcome(self.code.all(given, self._constants, count), count)
 
     def _constants(self, _start: int, _end: int) -> Callable[[int], Column]:
         return self._scalars.__getitem__
@@ -172,13 +209,12 @@ class _Spread(NamedTuple):
         return row[0, ...] if self.alike[number] else np.repeat(row, self.counts)
 
 
-def together(kernels: Sequence[Kernel], given: Sequence[Sequence[Column]]) -> list[Outcome]:
+def together(kernels: Sequence[Kernel], given: Sequence[Sequence[Column]]) -> Outcome:
     """The outputs of kernels of the same code, each for its own rows, whose numbers fit: fewer and longer columns."""
     code = kernels[0].code
     counts = [len(columns[0]) for columns in given]
     ends = np.cumsum([0, *counts])
     columns = [np.concatenate(parts) for parts in zip(*given, strict=True)]
-    found: list[Column] = [blank(int(ends[-1]), kind) for kind in code.types]
     values = np.array([kernel.constants for kernel in kernels], np.int64).T.copy()
     alike = (values == values[:, :1]).all(axis=1).tolist()  # most are the same in all of them
 
@@ -187,9 +223,38 @@ def together(kernels: Sequence[Kernel], given: Sequence[Sequence[Column]]) -> li
         inside = np.diff(np.clip(ends[first : last + 2], start, end))
         return _Spread(values[:, first : last + 1], [True] * len(alike) if first == last else alike, inside).of
 
-    code.over(columns, found, constants, int(ends[-1]))
-    pieces = [[part[start:end] for part in found] for start, end in pairwise(ends.tolist())]
-    return [kernel.outcome(*one) for kernel, one in zip(kernels, zip(pieces, counts, strict=True), strict=True)]
+    count = int(ends[-1])
+    found = kernels[0].outcome(code.all(columns, constants, count), count)
+    numbers = [
+        [_each([side(kernel.results[place]) for kernel in kernels], counts, part) for place, part in enumerate(parts)]
+        for side, parts in ((_OVER, found.overs), (_UNDER, found.unders))
+    ]
+    return Outcome(numbers[0], numbers[1], found.refused)
+
+
+_OVER, _UNDER = itemgetter(0), itemgetter(1)
+
+
+def _each(known: list[Any], counts: list[int], found: Any) -> Any:
+    """What kernels know of a part of an output, each its own; or what was found for all of them."""
+    if isinstance(found, np.ndarray):
+        return found
+    return found if all(value == found for value in known) else Each(known, counts)
+
+
+def in_threads(work: Callable[[int, int], None], count: int) -> None:
+    """Does the work for rows from one on to another, in threads where they are many."""
+    workers = max(1, min(threads.most, count // _ENOUGH))
+    parts = list(pairwise(count * number // workers for number in range(workers + 1)))
+    at_once(lambda part: work(*part), parts, count)
+
+
+def at_once(work: Callable[[Any], Any], parts: Sequence[Any], count: int) -> list[Any]:
+    """What the work gives for each part, in threads where the rows are many."""
+    if count < 2 * _ENOUGH or threads.most == 1 or len(parts) == 1:
+        return [work(part) for part in parts]
+    with ThreadPoolExecutor(min(threads.most, len(parts))) as pool:
+        return list(pool.map(work, parts))
 
 
 def blank(count: int, kind: type) -> Column:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from vramledger.evaluation.again import near
@@ -26,7 +27,7 @@ from vramledger.rules.overlay import Program
 Assumed = dict[tuple[Any, ...], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Leaf:
     """A function of the varying facts; `shapes` say how its numbers make up the targets' values."""
 
@@ -35,6 +36,13 @@ class Leaf:
     run: Callable[..., tuple[Any, ...]]
     shapes: tuple[tuple[str, Any], ...]  # (one | range | verdict | known | asks | large, the known value)
     whole: tuple[bool, ...]  # which outputs must be whole
+
+    @cached_property
+    def form(self) -> tuple[Any, ...]:
+        """What leaves share whose numbers make up the targets' values in the same way."""
+        return self.whole, *(
+            (shape, repr(value) if shape == "known" else value is None) for shape, value in self.shapes
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vramledger.evaluation.columns import Column
+from vramledger.evaluation.columns import Column, at_once
 from vramledger.inputs.raw import Written
 
 _WHOLE = r"^-?[0-9]{1,18}$"
@@ -96,11 +96,15 @@ class Rows:
         self.order = order
         self.back = np.empty(self.count, np.int32)
         self.back[order] = np.arange(self.count, dtype=np.int32)
-        for name, number in self.numbers.items():
-            laid = np.empty_like(number.values)
-            laid[self.back] = number.values
+        places = pa.array(order)
+
+        def laid(number: Numbers) -> Numbers:
             there = None if number.there is None else number.there[order]
-            self.numbers[name] = number._replace(values=laid, there=there)
+            values = np.asarray(pc.take(pa.array(number.values), places, boundscheck=False))
+            return number._replace(values=values, there=there)
+
+        found = at_once(laid, list(self.numbers.values()), self.count)
+        self.numbers = dict(zip(self.numbers, found, strict=True))
 
     def group(self, rows: Any, also: Sequence[str] = (), known: Mapping[str, Any] = MappingProxyType({})) -> Group:
         """Rows that share a key, with the numbers named in `also` as a part of it; `known` are cells of the first."""

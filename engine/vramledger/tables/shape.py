@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vramledger.evaluation.columns import CHUNK, Code, Column, Kernel, Outcome, together
+from vramledger.evaluation.columns import CHUNK, Column, Each, Kernel, Outcome, row_by_row, together
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.residual import TooLarge
 from vramledger.evaluation.specialise import Fork, Leaf, Plan, Test
@@ -31,13 +32,27 @@ class Left(NamedTuple):
     alike: bool = False
 
 
+class Several:
+    """The rows of several ways, one after the other."""
+
+    def __init__(self, parts: Sequence[Any]) -> None:
+        self.parts = parts
+        self.counts = [len(part) for part in parts]
+
+    def __len__(self) -> int:
+        return sum(self.counts)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Column:
+        return np.concatenate([np.asarray(part, dtype) for part in self.parts])
+
+
 class Way(NamedTuple):
     """Rows that have come to a node of a shape's plan; the bounds of their whole table, where they are of use."""
 
     shape: Shape
     node: Leaf | Fork
     columns: Mapping[str, Column]
-    rows: Column
+    rows: Any  # a range, their numbers, or Several
     ends: Mapping[str, Bounds] | None
 
     def some(self, node: Leaf | Fork, kept: Any) -> Way:
@@ -56,22 +71,26 @@ def follow(ways: Iterable[Way], put: Put) -> list[Left]:
 
 def _computed(ways: list[Way], left: list[Left]) -> Iterator[tuple[Way, Outcome | None]]:
     """What the code says of rows; those of several shapes that share it are computed together."""
-    shared: dict[tuple[Code, int], list[tuple[Way, Kernel]]] = {}  # by their code and how many facts are given
+    shared: dict[Any, list[tuple[Way, Kernel]]] = {}  # by their code and by what is made of its outputs
     for way in ways:
-        shapes = way.node.shapes if isinstance(way.node, Leaf) else ()
-        large = any(shape == "large" for shape, _ in shapes)
-        asks = large or any(shape == "asks" and value is None for shape, value in shapes)
+        form = way.node.form if isinstance(way.node, Leaf) else (id(way.node),)
+        large = ("large", True) in form
+        asks = large or ("asks", True) in form
         kernel = None if asks else way.shape.kernel(way.node, way.ends, len(way.rows))
         if kernel is None:  # a fault, or too much to compile: the interpreter says which
             left.append(Left(way.rows, alike=asks and not large))
         elif len(way.rows) >= CHUNK or not kernel.facts or not kernel.fits(way.columns, way.ends):
             yield way, kernel.run(way.columns, len(way.rows), way.ends)
         else:
-            shared.setdefault((kernel.code, len(kernel.facts)), []).append((way, kernel))
+            shared.setdefault((kernel.code, kernel.layout, form, len(kernel.facts)), []).append((way, kernel))
     for some in shared.values():
         given = [[way.columns[name] for name in kernel.facts] for way, kernel in some]
         found = together([kernel for _, kernel in some], given)
-        yield from zip((way for way, _ in some), found, strict=True)
+        alone = [way for way, _ in some]
+        if found.refused is None and isinstance(alone[0].node, Leaf):
+            yield alone[0]._replace(rows=Several([way.rows for way in alone])), found
+        else:
+            yield from zip(alone, found.parts([len(way.rows) for way in alone]), strict=True)
 
 
 class Shape:
@@ -135,7 +154,7 @@ class Shape:
         if found.refused is not None:
             kept = ~found.refused
             left.append(Left(np.asarray(rows)[found.refused]))
-            way, found = way.some(node, kept), _taken(found, kept)
+            way, found = way.some(node, kept), found.taken(kept)
         if isinstance(node, Leaf):
             self._answer(node, way.rows, found, put, left)
             return []
@@ -144,12 +163,12 @@ class Shape:
             return [way._replace(node=self.plan.after(node, bool(len(held) and held[0])))]
         return [way.some(self.plan.after(node, answer), held if answer else ~held) for answer in (True, False)]
 
-    def _answer(self, leaf: Leaf, rows: Column, found: Outcome, put: Put, left: list[Left]) -> None:
+    def _answer(self, leaf: Leaf, rows: Any, found: Outcome, put: Put, left: list[Left]) -> None:
         broken = _broken(leaf, found)
         if broken is not None:
             broken = np.broadcast_to(broken, len(rows))
             left.append(Left(np.asarray(rows)[broken]))
-            rows, found = np.asarray(rows)[~broken], _taken(found, ~broken)
+            rows, found = np.asarray(rows)[~broken], found.taken(~broken)
         targets = (*self.plan.targets, *(KEPT for _ in self.plan.tests))
         position = 0
         parts: dict[str, tuple[str, Any]] = {}
@@ -162,17 +181,20 @@ class Shape:
             shape, value = parts.get(one.quantity, ("asks", None))
             self._put(number, one, shape, value, rows, put, left)
 
-    def _put(self, number: int, one: Wanted, shape: str, value: Any, rows: Column, put: Put, left: list[Left]) -> None:
+    def _put(self, number: int, one: Wanted, shape: str, value: Any, rows: Any, put: Put, left: list[Left]) -> None:
         if shape == "one" or (shape == "range" and one.end):
             found = _numbers(value[shape == "range" and one.end == "high"], one)
-            if isinstance(found, int) and not LEAST <= found <= MOST:
-                left.append(Left(rows, alike=True))
+            if isinstance(found, Each) and not all(LEAST <= each <= MOST for each in found.values):
+                for each, part in zip(found.values, rows.parts, strict=True):
+                    self._put_known(number, each, part, put, left)
+            elif isinstance(found, int):
+                self._put_known(number, found, rows, put, left)
             else:
                 put(number, rows, found, None)
             return
         match shape:
             case "range":
-                low, high = (_numbers(end, one) for end in value)
+                low, high = (row_by_row(_numbers(end, one)) for end in value)
                 same = np.broadcast_to(low == high, len(rows))
                 put(number, rows, low, same)
                 if not same.all():
@@ -184,6 +206,14 @@ class Shape:
                 held = public(value)
                 if isinstance(held, bool | str):
                     put(number, rows, held, None)
+
+    @staticmethod
+    def _put_known(number: int, value: int, rows: Any, put: Put, left: list[Left]) -> None:
+        """Puts what all rows share, where the column can hold it."""
+        if LEAST <= value <= MOST:
+            put(number, rows, value, None)
+        else:
+            left += [Left(part, alike=True) for part in (rows.parts if isinstance(rows, Several) else [rows])]
 
     def kernel(self, node: Leaf | Fork, ends: Mapping[str, Bounds] | None = None, count: int = 0) -> Kernel | None:
         """The code of a leaf or of a fork's question; None where columns cannot take it.
@@ -227,34 +257,41 @@ def _down(number: int) -> int:
     return -(1 << (-number - 1).bit_length()) if number else 0
 
 
-def _taken(found: Outcome, kept: Column) -> Outcome:
-    unders = [under[kept] if isinstance(under, np.ndarray) else under for under in found.unders]
-    overs = [over[kept] if isinstance(over, np.ndarray) else over for over in found.overs]
-    return Outcome(overs, unders, None)
-
-
 def _broken(leaf: Leaf, found: Outcome) -> Column | None:
     """The rows with a fraction where there must be none."""
     broken: Column | None = None
     for whole, over, under in zip(leaf.whole, found.overs, found.unders, strict=True):
-        if whole and not (isinstance(under, int) and under == 1):
-            here = np.not_equal(over % under, 0)
+        if whole and not _one(under):
+            here = np.not_equal(row_by_row(over) % row_by_row(under), 0)
             broken = here if broken is None else broken | here
     return broken if broken is not None and broken.any() else None
 
 
+def _one(under: Any) -> bool:
+    """Whether a denominator is 1 in all rows."""
+    return (
+        all(value == 1 for value in under.values) if isinstance(under, Each) else isinstance(under, int) and under == 1
+    )
+
+
 def _flags(part: Any, count: int) -> Column:
     """Flags of so many rows, which may all share one."""
+    part = row_by_row(part)
     return part.astype(bool, copy=False) if isinstance(part, np.ndarray) else np.full(count, bool(part))
 
 
 def _numbers(part: tuple[Any, Any], one: Wanted) -> Any:
     """Numerators and denominators as the column's own type."""
     over, under = part
-    if not isinstance(over, np.ndarray) and not isinstance(under, np.ndarray):
-        return over // under if one.type == "int64" else over / under
     whole = one.type == "int64"
-    if isinstance(under, int) and under == 1:
-        return over.astype(np.int64 if whole else np.float64, copy=False)
+    each = next((number for number in part if isinstance(number, Each)), None)
+    if each is not None and not any(isinstance(number, np.ndarray) for number in part):
+        overs, unders = (n.values if isinstance(n, Each) else repeat(n) for n in part)
+        return Each([a // b if whole else a / b for a, b in zip(overs, unders, strict=False)], each.counts)
+    if not isinstance(over, np.ndarray) and not isinstance(under, np.ndarray):
+        return over // under if whole else over / under
+    if _one(under):
+        return row_by_row(over).astype(np.int64 if whole else np.float64, copy=False)
+    over, under = row_by_row(over), row_by_row(under)
     exact: Column = over // under if whole else over / under
     return exact

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise, repeat
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vramledger.evaluation.columns import Column, blank
+from vramledger.evaluation.columns import Column, Each, at_once, blank
 from vramledger.tables.rows import Rows
+from vramledger.tables.shape import Several
 from vramledger.tables.wanted import Wanted
 
 _TYPES = {pa.int64(): np.int64, pa.float64(): np.float64, pa.bool_(): np.bool_, pa.string(): np.object_}
@@ -28,8 +30,11 @@ class Sheet:
         self._there: list[Column | None] = [None] * len(columns)  # None beside values: all rows have one
         self.problems: dict[int, str] = {}
 
-    def put(self, number: int, rows: Column, values: Any, there: Any) -> None:
+    def put(self, number: int, rows: Any, values: Any, there: Any) -> None:
         """Puts values, or one for all, into rows of a column; `there` says which of them exist."""
+        if isinstance(rows, Several):
+            self._put_parts(number, rows, values, there)
+            return
         if self._values[number] is None:
             if there is None and isinstance(rows, range) and not isinstance(values, np.ndarray):
                 self._alike[number][rows] = values
@@ -38,10 +43,24 @@ class Sheet:
                 self._values[number], self._there[number] = values, there
                 return
         held, known = self._column(number)
-        at = slice(rows.start, rows.stop) if isinstance(rows, range) else rows
+        at = _place(rows)
         held[at] = values
         if known is not None:
             known[at] = True if there is None else there
+
+    def _put_parts(self, number: int, rows: Several, values: Any, there: Any) -> None:
+        """The same for several stretches of rows."""
+        if isinstance(values, np.ndarray):
+            held, known = self._column(number)
+            for part, (start, end) in zip(rows.parts, pairwise([0, *accumulate(rows.counts)]), strict=True):
+                at = _place(part)
+                held[at] = values[start:end]
+                if known is not None:
+                    known[at] = True if there is None else there[start:end]
+            return
+        each = values.values if isinstance(values, Each) else repeat(values)
+        for value, part in zip(each, rows.parts, strict=False):
+            self.put(number, part, value, None)
 
     def _column(self, number: int) -> tuple[Column, Column | None]:
         """A column's values and which of them exist, row by row."""
@@ -66,21 +85,23 @@ class Sheet:
     def arrays(self, rows: Rows | None = None) -> tuple[list[pa.Array], pa.Array]:
         """The columns, and the problems, in the order of the table's rows, as Arrow has them."""
         back = None if rows is None or rows.back is None else pa.array(rows.back)
-        found = []
-        for number, one in enumerate(self.columns):
-            if self._values[number] is None and self._by_group(number, rows):
-                found.append(self._stretches(number, rows))
-                continue
-            values, there = self._column(number)
-            if one.type == pa.bool_():
-                laid = _flags(values, there)
-            else:
-                laid = pa.array(values, one.type, mask=None if there is None or there.all() else ~there)
-            found.append(laid if back is None else pc.take(laid, back, boundscheck=False))
+        found = at_once(lambda number: self._array(number, rows, back), range(len(self.columns)), self.count)
         said: list[str | None] = [None] * self.count if self.problems else []
         for row, text in self.problems.items():
             said[row if rows is None or rows.order is None else int(rows.order[row])] = text
         return found, pa.array(said, pa.string()) if said else pa.nulls(self.count, pa.string())
+
+    def _array(self, number: int, rows: Rows | None, back: pa.Array | None) -> pa.Array:
+        """A column as Arrow has it."""
+        if self._values[number] is None and self._by_group(number, rows):
+            return self._stretches(number, rows)
+        kind = self.columns[number].type
+        values, there = self._column(number)
+        if kind == pa.bool_():
+            laid = _flags(values, there)
+        else:
+            laid = pa.array(values, kind, mask=None if there is None or there.all() else ~there)
+        return laid if back is None else pc.take(laid, back, boundscheck=False)
 
     def _by_group(self, number: int, rows: Rows | None) -> bool:
         """Whether a column says the same of all rows of a group, or nothing."""
@@ -99,6 +120,10 @@ class Sheet:
         for stretch, value in alike.items():
             values[rows.places[stretch]] = value
         return pc.take(pa.array(values, kind), pa.array(rows.code), boundscheck=False)
+
+
+def _place(rows: Any) -> Any:
+    return slice(rows.start, rows.stop) if isinstance(rows, range) else rows
 
 
 def _empty(count: int, kind: type) -> Column:
