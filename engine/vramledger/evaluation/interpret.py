@@ -230,11 +230,16 @@ def call(ev: Evaluation, tree: Call, frame: Frame, tolerant: bool) -> Any:
 
 
 def text_call(ev: Evaluation, tree: Call, frame: Frame, values: list[Any]) -> Any:
+    if tree.function == "joined":
+        values = [str(value) if type(value) is int else value for value in values]
     for part, value in zip(tree.arguments, values, strict=True):
         if not isinstance(value, str):
             raise Fault(problem("type-clash", f"expected a text, found {brief(value)}", frame.formula.place(part.span)))
     ev.spend(sum(map(len, values)) // _SIGNS, lambda: _place(tree, frame))
-    return TEXT_FUNCTIONS[tree.function](*values)
+    try:
+        return TEXT_FUNCTIONS[tree.function](*values)
+    except ValueError as fault:
+        return NotApplicable(f"{brief(values[1])} is no expression that is understood; {fault}")
 
 
 def value_call(ev: Evaluation, tree: Call, frame: Frame, tolerant: bool) -> Any:

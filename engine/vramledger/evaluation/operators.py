@@ -14,6 +14,7 @@ from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.residual import Node
 from vramledger.evaluation.tables import CatalogRow, Row
 from vramledger.evaluation.values import NotApplicable, Range, Verdict
+from vramledger.language.patterns import matches
 from vramledger.language.printing import to_text
 from vramledger.language.syntax import Binary, Expr
 from vramledger.problems import problem
@@ -115,4 +116,6 @@ TEXT_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ends_with": lambda text, end, mark="": text == end or text.endswith(mark + end),
     "starts_with": lambda text, start, mark="": text == start or text.startswith(start + mark),
     "split": lambda text, mark: tuple(text.split(mark) if mark else text),
+    "matches": matches,
+    "joined": lambda mark, *parts: mark.join(parts),
 }

@@ -124,6 +124,8 @@ FUNCTIONS: dict[str, Function] = {
     "ends_with": Function(2, 3, lambda t: BOOLEAN if all(part.kind in ("text", "any") for part in t) else None),
     "starts_with": Function(2, 3, lambda t: BOOLEAN if all(part.kind in ("text", "any") for part in t) else None),
     "split": Function(2, 2, lambda t: Type("list") if all(part.kind in ("text", "any") for part in t) else None),
+    "matches": Function(2, 3, lambda t: BOOLEAN if all(part.kind in ("text", "any") for part in t) else None),
+    "joined": Function(2, 20, lambda t: TEXT if all(part in (TEXT, PLAIN, ANY) for part in t) else None),
 }
 
 
