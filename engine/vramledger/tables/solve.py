@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from vramledger.evaluation.columns import Column
 from vramledger.evaluation.compiled import ledger_of
 from vramledger.evaluation.ledger import Ledger
 from vramledger.evaluation.specialise import Fork, Leaf
@@ -24,6 +23,7 @@ from vramledger.inputs.scenario import Scenario, read_scenario
 from vramledger.problems import Place, Problems, problem
 from vramledger.rules.load import RuleSet
 from vramledger.tables.evaluate import Evaluator
+from vramledger.tables.lines import lines
 from vramledger.tables.shape import Shape, follow
 from vramledger.tables.sheet import Sheet
 from vramledger.tables.wanted import KEPT, Wanted
@@ -242,6 +242,9 @@ class _Search:
 
     def find(self, first: int, last: int, largest: bool) -> int | None:
         """The largest or smallest number from first to last that will do. Raises Problems where that takes too long."""
+        if self.shape is None:
+            numbers = range(first, last + 1)
+            return next(filter(self._holds_alone, reversed(numbers) if largest else numbers), None)
         waiting = [(first, last)]
         asked = 0
         while waiting:
@@ -253,40 +256,43 @@ class _Search:
                 if asked > _MOST_BLOCKS:
                     message = f"more than {_MOST_BLOCKS * _BLOCK} numbers of {self.fact} were asked one by one"
                     raise Problems([problem("too-much-work", message, None, "say where to look with a smaller range")])
-                held = np.flatnonzero(self.holds(low, top))
-                if len(held):
-                    return low + int(held[-1 if largest else 0])
+                found = self._found(low, top, largest)
+                if found is not None:
+                    return found
                 continue
             middle = (low + top) // 2
             halves = [(low, middle), (middle + 1, top)]
             waiting += halves if largest else halves[::-1]
         return None
 
-    def holds(self, low: int, top: int) -> Column:
-        """For which numbers of a block the formula holds."""
+    def _found(self, low: int, top: int, largest: bool) -> int | None:
+        """The largest or smallest number of a block for which the formula holds."""
+        assert self.shape is not None
         count = top - low + 1
-        values = np.arange(low, top + 1)
-        if self.shape is None:
-            table = pa.table({self.fact: values})
-            kept = self.evaluator.kept(table)
-            sheet = np.zeros(count, bool) if kept[1] is None else kept[1]
-            there = kept[0]["problem"].is_null().to_numpy()
-            return np.asarray(sheet & there)
-        sheet_ = Sheet(_KEPT, count)
-        left = follow([self.shape.way({self.fact: values}, np.arange(count))], sheet_.put)
-        self.alone += sum(len(one.rows) for one in left)
+        sheet = Sheet(_KEPT, count)
+        left = follow([self.shape.way({self.fact: np.arange(low, top + 1)}, np.arange(count))], sheet.put)
+        (held,), _ = sheet.arrays()
+        rows = np.flatnonzero(held.fill_null(False).to_numpy(zero_copy_only=False))
+        best = None if not len(rows) else int(rows[-1 if largest else 0])
+        alone = sorted({int(row) for one in left for row in one.rows}, reverse=largest)
+        if best is not None:
+            alone = [row for row in alone if (row > best) == largest]  # only what would be better is asked
+        self.alone += len(alone)
         if self.alone > _MOST_ALONE:
             message = f"more than {_MOST_ALONE} numbers of {self.fact} cannot be asked together"
             raise Problems([problem("too-much-work", message)])
-        for rows, _ in left:
-            for row in map(int, rows):
-                said, fault = self.evaluator.answer({self.fact: low + row})
-                sheet_.put_one(row, [None] if fault else said, None)
-        (found,), _ = sheet_.arrays()
-        return np.asarray(found.fill_null(False).to_numpy(zero_copy_only=False))
+        row = next((row for row in alone if self._holds_alone(low + row)), best)
+        return None if row is None else low + row
+
+    def _holds_alone(self, value: int) -> bool:
+        said, fault = self.evaluator.answer({self.fact: value})
+        return fault is None and said[-1] is True
 
     def possible(self, low: int, top: int) -> bool:
-        """Whether the bounds of the steps leave it open that the formula holds somewhere from low to top."""
+        """Whether the bounds of the steps leave it open that the formula holds somewhere from low to top.
+
+        A row at fault does not hold, so what refuses rows is not looked at.
+        """
         node: Leaf | Fork | None = self.shape.plan.root if self.shape is not None else None
         while isinstance(node, Fork):
             answer = self._certain(node, low, top, 0)
@@ -304,13 +310,11 @@ class _Search:
         return self._certain(node, low, top, at) is not False
 
     def _certain(self, node: Leaf | Fork, low: int, top: int, at: int) -> bool | None:
+        """What an output is for all numbers from low to top, None where that is not known."""
         assert self.shape is not None
         kernel = self.shape.kernel(node)
         if kernel is None:
             return None
-        bounds = kernel.steps.bounds(dict.fromkeys(kernel.facts, (low, top)))
-        if any(bounds[guard.number][1] if isinstance(guard, Ref) else guard for guard in kernel.guards):
-            return None  # a number for which it cannot be said at all may be among them
         over = kernel.results[at].over
-        least, most = bounds[over.number] if isinstance(over, Ref) else (int(over), int(over))
-        return bool(least) if bool(least) == bool(most) else None
+        known = lines(kernel.steps, low, top)[over.number].known if isinstance(over, Ref) else over
+        return None if known is None else bool(known)
