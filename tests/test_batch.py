@@ -74,6 +74,15 @@ def test_files_patterns_and_folders_mean_each_file_once(runs):
     assert [str(path) for path in found] == ["runs/a.yaml", "runs/b.yaml", "runs/c.yml", "runs/more/d.yaml"]
 
 
+def test_folders_and_patterns_of_tables(run):
+    for name, size in (("rows/a.csv", 1), ("rows/b c.csv", 2), ("rows/_left.csv", 3), ("rows/.half.csv", 4)):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(f"model,batch.size\ngpt2,{size}\n", encoding="utf-8")
+    for given in (["rows"], ["rows/[a-z]*.csv"], ["rows/a.csv", "rows"]):
+        code, out, _ = run("batch", *given, "--select", "optimizer.bytes", "--format", "csv")
+        assert (code, [line.split(",")[1] for line in out.splitlines()[1:]]) == (0, ["1", "2"])
+
+
 def test_a_file_with_signs_of_a_pattern_is_itself():
     Path("a[1].yaml").write_text(GOOD.replace("SIZE", "1"), encoding="utf-8")
     assert many.find(["a[1].yaml"]) == [Path("a[1].yaml")]

@@ -68,6 +68,19 @@ def test_rows_of_another_width_are_told_where_they_stand(rows):
 
 
 @pytest.mark.parametrize("rows", [1, 2, 100])
+def test_blank_lines_are_no_rows_and_lines_are_counted_with_them(rows):
+    table, faults = read(written("a.csv", b'a, b\n\n1,2\r\n\r\n\n"two\nlines",4\n\n1\n\xff,2\n\n'), rows)
+    assert table["b"].to_pylist() == [2, 4, None, 2]
+    assert faults == {
+        2: "a.csv:9: wrong-shape: expected 2 cells, found 1",
+        3: "a.csv:10: not-utf-8: a is no UTF-8",
+    }
+    table, faults = read(written("a.jsonl", '{"a": 1}\n\n\r\n{"a": 2}\n\nwrong\n\n'), rows)
+    assert table["a"].to_pylist() == [1, 2, None]
+    assert faults == {2: "a.jsonl:6: json-syntax: expecting value"}
+
+
+@pytest.mark.parametrize("rows", [1, 2, 100])
 def test_json_lines(rows):
     lines = [
         '{"model": "gpt2", "batch": {"size": 1}, "adapter": {"targets": ["q"]}}',
@@ -120,7 +133,6 @@ def test_several_files_have_the_columns_of_all():
         ("a.csv", "a,a\n1,2\n", "wrong-shape"),
         ("a.csv", "a,,b\n1,2,3\n", "wrong-shape"),
         ("a.csv", b"\xff\xfe,b\n1,2\n", "not-utf-8"),
-        ("a.csv", b"a,b\n\xff,2\n", "unreadable-file"),
         ("a.parquet", "no parquet", "unreadable-file"),
         ("a.parquet", b"PAR1" + b"\x00" * 40 + b"PAR1", "unreadable-file"),
     ],

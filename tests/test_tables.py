@@ -136,6 +136,21 @@ def test_odd_cells_in_a_column_of_numbers(column, good, told):
     assert told in bad
 
 
+def test_flags_and_texts_as_other_tools_write_them():
+    flags = ["true", "True", "FALSE", None]
+    found = vramledger.evaluate_table(pa.table({"loss.keep_logits": flags}), BASE, select=["loss.keep_logits"])
+    assert (found["loss.keep_logits"].to_pylist(), found["problem"].null_count) == (flags, 4)
+    models = pa.table({"model": pa.array(["gpt2", None], pa.string_view())})
+    assert vramledger.evaluate_table(models, BASE)["problem"].null_count == 2
+
+
+def test_two_columns_of_one_name_are_refused():
+    table = pa.table({"batch.size": [1], "batch": [{"size": 2}]})
+    with pytest.raises(Problems) as caught:
+        vramledger.evaluate_table(table, BASE)
+    assert [found.message for found in caught.value.problems] == ["two columns are called batch.size"]
+
+
 def test_a_whole_group_at_fault_is_told_in_every_row():
     table = pa.table({"model": ["gpt22"] * 2000, "batch.size": range(1, 2001)})
     told = vramledger.evaluate_table(table)["problem"].to_pylist()

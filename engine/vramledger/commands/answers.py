@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ROWS_A_PART = 250_000
 _SHOWN = 1000  # rows of a table for people
+_FEW = 500  # rows that are answered sooner than processes start
 _SUFFIXES = {
     ".csv": "csv",
     ".jsonl": "jsonl",
@@ -87,10 +88,10 @@ def deliver(work: Work, form: str, options: argparse.Namespace, fitting: bool) -
     from vramledger.tables.job import Output, to_stream
 
     wanted = aims(options.best, work.schema) if options.best else []
-    workers = options.workers or cores()
+    total = sum(span.size for span in work.spans())
+    workers = options.workers or (cores() if total > _FEW else 1)
     if workers == 1:
         threads.most = 1
-    total = sum(span.size for span in work.spans())
     if form == "table":
         return _for_people(work, options, workers, wanted, fitting)
     if options.output:

@@ -18,23 +18,23 @@ _TABLES = (".parquet", ".csv", ".jsonl", ".ndjson")
 def run(ruleset: Any, options: argparse.Namespace) -> int:
     """Answers every row or file; a bad one is a row and a report, and the rest go on."""
     form = form_of(options)
-    tables = [Path(given) for given in options.inputs if Path(given).suffix.lower() in _TABLES]
-    files = [given for given in options.inputs if Path(given) not in tables]
+    paths = find(options.inputs, _TABLES)
+    tables = [path for path in paths if path.suffix.lower() in _TABLES]
+    files = [path for path in paths if path not in tables]
     if tables and files:
-        message = f"{tables[0]} is a table and {files[0][:200]} is not: their answers have different columns"
-        raise Problems([problem("wrong-shape", message, Place(files[0][:200]), "answer them apart")])
+        message = f"{tables[0]} is a table and {files[0]} is not: their answers have different columns"
+        raise Problems([problem("wrong-shape", message, Place(str(files[0])), "answer them apart")])
     if options.on:
         return _on_cluster(ruleset, options, tables, files)
     if tables:
         return deliver(_of_tables(ruleset, options, tables), form, options, fitting=True)
-    paths = find(files)
     if options.keep:
         message = "a scenario file has no columns to keep"
         raise Problems([problem("wrong-shape", message, Place("--keep"))])
     from vramledger.tables.work import Asked, FileWork
 
     asked = Asked(tuple(options.specs), overrides(options), selected(options), options.where)
-    return deliver(FileWork(paths, asked, ruleset, form == "jsonl"), form, options, fitting=True)
+    return deliver(FileWork(files, asked, ruleset, form == "jsonl"), form, options, fitting=True)
 
 
 def _of_tables(ruleset: Any, options: argparse.Namespace, paths: list[Path]) -> Any:
@@ -49,14 +49,14 @@ def _of_tables(ruleset: Any, options: argparse.Namespace, paths: list[Path]) -> 
     return TableWork(source, read_raw(options.scenario or {}), asked, ruleset)
 
 
-def _on_cluster(ruleset: Any, options: argparse.Namespace, tables: list[Path], files: list[str]) -> int:
+def _on_cluster(ruleset: Any, options: argparse.Namespace, tables: list[Path], files: list[Path]) -> int:
     from vramledger.tables.cluster import on_ray, the_library
 
-    others = [*files, *(str(path) for path in tables if path.suffix.lower() != ".parquet")]
+    others = [*files, *(path for path in tables if path.suffix.lower() != ".parquet")]
     output = options.output or ""
     if others or not output.endswith("/") or options.resume or options.best:
         message = "a cluster reads Parquet and writes a new folder: batch ROWS.parquet --on ray -o NAME/"
-        hint = f"{others[0][:200]} is no Parquet file" if others else "--best and --resume are for one machine"
+        hint = f"{others[0]} is no Parquet file" if others else "--best and --resume are for one machine"
         raise Problems([problem("wrong-shape", message, Place("--on"), hint)])
     the_library()
     settings = {"address": options.address} if options.address else {}
@@ -74,7 +74,7 @@ COMMAND = Command(
     (
         (
             ("inputs",),
-            {"nargs": "+", "help": "scenario files, folders, patterns in quotes; or CSV, JSON Lines, Parquet"},
+            {"nargs": "+", "help": "scenario files; or CSV, JSON Lines, Parquet; folders and patterns of either"},
         ),
         SET,
         (("--scenario",), {"metavar": "FILE", "help": "a scenario that the rows of a table are laid over"}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,12 +42,15 @@ class Answer(NamedTuple):
         }
 
 
-def find(given: Iterable[str]) -> list[Path]:
-    """The scenario files that names, folders and patterns mean, each once, in order. Raises Problems."""
+def find(given: Iterable[str], tables: Collection[str] = ()) -> list[Path]:
+    """The files that names, folders and patterns mean, each once, in order. Raises Problems.
+
+    Of a folder these are its scenarios; where it has none, its `tables`, by the ends of their names.
+    """
     found: dict[Path, None] = {}
     problems = []
     for text in given:
-        matches = _matches(text)
+        matches = _matches(text, tables)
         if not matches:
             problems.append(
                 problem("unreadable-file", f"no scenario file is found under {text[:200]}", Place(text[:200]))
@@ -58,10 +61,13 @@ def find(given: Iterable[str]) -> list[Path]:
     return list(found)
 
 
-def _matches(text: str) -> list[Path]:
+def _matches(text: str, tables: Collection[str]) -> list[Path]:
     path = Path(text)
     if path.is_dir():
-        return sorted(one for one in path.rglob("*") if one.suffix in SUFFIXES and one.is_file())
+        inside = sorted(one for one in path.rglob("*") if one.is_file())
+        whole = [one for one in inside if not one.name.startswith((".", "_"))]  # what is half written begins so
+        rows = [one for one in whole if one.suffix.lower() in tables]
+        return [one for one in inside if one.suffix in SUFFIXES] or rows
     if has_magic(text) and not path.exists():
         return sorted(Path(one) for one in glob(text, recursive=True) if Path(one).is_file())  # noqa: PTH207 - patterns may be absolute
     return [path]  # whether it can be read is told in its row

@@ -14,6 +14,7 @@ from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
 
 IN_MEMORY = "<scenario>"
 _MOST_BITS = 2000
+_FLAGS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}  # as other tools write them in tables
 
 
 class Written(NamedTuple):
@@ -86,7 +87,7 @@ def _parsed(written: Written) -> Node:
     """A command line's text, read as YAML: a word, a number, a list."""
     from vramledger.rules.read import read_yaml
 
-    trees, faults = read_yaml(written.text, written.option)
+    trees, faults = read_yaml(_FLAGS.get(written.text, written.text), written.option)
     if len(trees) > 1:
         faults = [problem("yaml-syntax", f"{len(trees)} documents", Place(written.option), "one value a fact")]
     if faults:

@@ -18,12 +18,13 @@ _BLOCK = 1 << 22
 
 
 class Span(NamedTuple):
-    """A part of a source: `size` rows from `row` on; `start` and `end` are the source's own."""
+    """A part of a source: `size` rows from `row` on; `start`, `end` and `line` are the source's own."""
 
     row: int
     size: int
     start: int = 0
     end: int = 0
+    line: int = 0
 
 
 class Part(NamedTuple):
@@ -105,9 +106,12 @@ def text_of(value: Any) -> str | None:
 
 
 def flat(table: pa.Table) -> pa.Table:
-    """A table with its nested fields as dotted names."""
+    """A table with its nested fields as dotted names, and texts that Arrow has no functions for as plain ones."""
     while any(pa.types.is_struct(field.type) for field in table.schema):
         table = table.flatten()
+    for position, field in enumerate(table.schema):
+        if pa.types.is_string_view(field.type):
+            table = table.set_column(position, field.name, table[position].cast(pa.string()))
     return table
 
 

@@ -22,7 +22,7 @@ _RANKS = ("null", "int64", "double", "string")  # each can hold what stands befo
 
 
 class LinesSource(ABC):
-    """A file of text with a row a line: what a line says is `_parsed` by those that know its form."""
+    """A file of text with a row a line, blank ones left out; what a line says is `_parsed` by who knows its form."""
 
     has_head = False
     quotes = False
@@ -35,18 +35,19 @@ class LinesSource(ABC):
         ranks: dict[str, int] = {}
         self._spans: list[Span] = []
         row = 0
+        line = 1 + self.has_head
         try:
             with path.open("rb") as file:
                 start = self._head(file.readline() if self.has_head else b"")
                 hashed.update(self.head)
                 for content, count in _records(file, rows, self.quotes):
                     hashed.update(content)
-                    columns, _ = self._parsed(content, row)
+                    columns, _ = self._parsed(content, line)
                     for name, column in columns.items():
                         ranks[name] = max(_rank(column), ranks.get(name, 0))
                     size = max(map(len, columns.values()), default=count)  # other signs may end a line too
-                    self._spans.append(Span(row, size, start, start + len(content)))
-                    row, start = row + size, start + len(content)
+                    self._spans.append(Span(row, size, start, start + len(content), line))
+                    row, start, line = row + size, start + len(content), line + content.count(b"\n")
         except OSError as fault:
             raise Problems([unreadable(path, fault)]) from None
         self.identity = hashed.hexdigest()
@@ -63,31 +64,31 @@ class LinesSource(ABC):
     def read(self, span: Span) -> Part:
         with self.path.open("rb") as file:
             file.seek(span.start)
-            columns, faults = self._parsed(file.read(span.end - span.start), span.row)
+            columns, faults = self._parsed(file.read(span.end - span.start), span.line)
         arrays = [_as(columns.get(field.name), field.type, span.size) for field in self.schema]
         return Part(pa.Table.from_arrays(arrays, schema=self.schema), faults)
 
     @abstractmethod
-    def _parsed(self, content: bytes, row: int) -> tuple[dict[str, Any], dict[int, str]]:
-        """The columns of a block of lines, the first of which is the row `row`; what is wrong with some of them."""
+    def _parsed(self, content: bytes, line: int) -> tuple[dict[str, Any], dict[int, str]]:
+        """The columns of a block of lines, which begins with the file's `line`; what is wrong with some rows of it."""
 
 
 class JsonSource(LinesSource):
     """JSON Lines: an object a line, its nested objects as dotted names."""
 
-    def _parsed(self, content: bytes, row: int) -> tuple[dict[str, Any], dict[int, str]]:
-        lines = content.removesuffix(b"\n").split(b"\n")
+    def _parsed(self, content: bytes, line: int) -> tuple[dict[str, Any], dict[int, str]]:
+        lines = [(at, said) for at, said in enumerate(content.split(b"\n"), line) if said.strip(b"\r")]
         columns: dict[str, list[Any]] = {}
         faults = {}
-        for number, line in enumerate(lines):
+        for number, (at, said) in enumerate(lines):
             try:
-                data = json.loads(line)
+                data = json.loads(said)
             except (ValueError, RecursionError) as fault:
                 message = str(fault).partition(": line ")[0]
-                faults[number] = f"{self.path}:{row + number + 1}: json-syntax: {message[:1].lower()}{message[1:]}"
+                faults[number] = f"{self.path}:{at}: json-syntax: {message[:1].lower()}{message[1:]}"
                 continue
             if not isinstance(data, dict):
-                faults[number] = f"{self.path}:{row + number + 1}: json-shape: expected an object of fields"
+                faults[number] = f"{self.path}:{at}: json-shape: expected an object of fields"
                 continue
             for name, value in _dotted(data, ""):
                 columns.setdefault(name, [None] * len(lines))[number] = value
@@ -103,7 +104,7 @@ class CsvSource(LinesSource):
     def _head(self, line: bytes) -> int:
         self.head = line if line.endswith(b"\n") else line + b"\n"
         try:
-            names = pv.read_csv(io.BytesIO(self.head)).column_names
+            names = [name.strip() for name in pv.read_csv(io.BytesIO(self.head)).column_names]
         except pa.ArrowException:
             names = []
         except UnicodeDecodeError:
@@ -115,21 +116,20 @@ class CsvSource(LinesSource):
         self.names: list[str] = names
         return len(line)
 
-    def _parsed(self, content: bytes, row: int) -> tuple[dict[str, Any], dict[int, str]]:
+    def _parsed(self, content: bytes, line: int) -> tuple[dict[str, Any], dict[int, str]]:
         bad: dict[int, str] = {}
 
         def note(found: Any) -> str:
-            number = found.number - 2  # the head is the first, and rows count from 1
-            message = f"expected {found.expected_columns} cells, found {found.actual_columns}"
-            bad[number] = f"{self.path}:{row + number + 2}: wrong-shape: {message}"
+            number = found.number - 1  # rows count from 1
+            bad[number] = f"wrong-shape: expected {found.expected_columns} cells, found {found.actual_columns}"
             return "skip"
 
         table = self._table(
-            io.BytesIO(self.head + content),
-            read_options=pv.ReadOptions(use_threads=False),
-            parse_options=pv.ParseOptions(newlines_in_values=True, invalid_row_handler=note, ignore_empty_lines=False),
+            io.BytesIO(content),
+            read_options=pv.ReadOptions(use_threads=False, column_names=self.names),
+            parse_options=pv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
             convert_options=pv.ConvertOptions(
-                column_types=dict.fromkeys(self.names, pa.string()),
+                column_types=dict.fromkeys(self.names, pa.binary()),
                 null_values=[""],
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
@@ -137,13 +137,38 @@ class CsvSource(LinesSource):
         )
         if bad:
             table = _with_gaps(table, bad)
-        return {name: table[name] for name in table.column_names}, bad
+        columns = {name: _texts(name, table[name], bad) for name in table.column_names}
+        places = _lines_of(content, line) if bad else []  # fewer than rows where other signs end a line too
+        return columns, {row: f"{self.path}:{places[min(row, len(places) - 1)]}: {said}" for row, said in bad.items()}
 
     def _table(self, content: io.BytesIO, **options: Any) -> pa.Table:
         try:
             return pv.read_csv(content, **options)
         except (pa.ArrowException, UnicodeDecodeError) as fault:
             raise Problems([unreadable(self.path, fault)]) from None
+
+
+def _texts(name: str, column: pa.ChunkedArray, bad: dict[int, str]) -> pa.ChunkedArray:
+    """Cells as texts; what is none is noted."""
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowInvalid:
+        cells = [None if cell is None else cell.decode(errors="replace") for cell in column.to_pylist()]
+        for row, (cell, said) in enumerate(zip(column.to_pylist(), cells, strict=True)):
+            if said is not None and said.encode() != cell:
+                bad.setdefault(row, f"not-utf-8: {name} is no UTF-8")
+        return pa.chunked_array([pa.array(cells, pa.string())])
+
+
+def _lines_of(content: bytes, first: int) -> list[int]:
+    """The line at which each record of a block begins."""
+    found = []
+    odd = False
+    for number, line in enumerate(content.split(b"\n"), first):
+        if not odd and line.strip(b"\r"):
+            found.append(number)
+        odd = odd != (line.count(b'"') % 2 == 1)
+    return found
 
 
 def _with_gaps(table: pa.Table, bad: Mapping[int, str]) -> pa.Table:
@@ -154,12 +179,14 @@ def _with_gaps(table: pa.Table, bad: Mapping[int, str]) -> pa.Table:
 
 
 def _records(file: Any, rows: int, quotes: bool) -> Iterator[tuple[bytes, int]]:
-    """Blocks of whole lines, at most so many in each; a line end inside quotes ends no line."""
+    """Blocks of whole lines, at most so many that are not blank in each; a line end inside quotes ends no line."""
     held: list[bytes] = []
     count = 0
     odd = False
     for line in file:
         held.append(line)
+        if not odd and not line.strip(b"\r\n"):
+            continue
         odd = odd != (quotes and line.count(b'"') % 2 == 1)
         if odd:
             continue
@@ -167,7 +194,7 @@ def _records(file: Any, rows: int, quotes: bool) -> Iterator[tuple[bytes, int]]:
         if count == rows:
             yield b"".join(held), count
             held, count = [], 0
-    if held:
+    if count or odd:
         yield b"".join(held), count + odd
 
 

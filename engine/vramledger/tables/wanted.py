@@ -68,8 +68,12 @@ def wanted(
     return list(dict.fromkeys(found))
 
 
-def check_names(given: Iterable[str], keep: Sequence[str], columns: Sequence[Wanted]) -> None:
-    """Raises Problems where a column of the input would hide an answer: a row's problem, or a selected quantity."""
+def check_names(given: Sequence[str], keep: Sequence[str], columns: Sequence[Wanted]) -> None:
+    """Raises Problems where a column of the input hides another, or an answer: a row's problem, a selected quantity."""
+    twice = sorted({name for name in given if given.count(name) > 1})
+    if twice:
+        hint = "a nested field is the column whose name has a dot"
+        raise Problems([problem("wrong-shape", f"two columns are called {name}", Place(name), hint) for name in twice])
     answers = {one.column for one in columns}
     hidden = [name for name in given if name == PROBLEM or (name in keep and name in answers)]
     if hidden:
