@@ -110,22 +110,32 @@ def mixed(rules: RuleSet) -> None:
     numbers = {name: BOUNDS[name] for name in ("batch.size", "batch.sequence_length")}
     table = drawn(numbers, MIXED_ROWS, {"model": models, "optimizer": OPTIMIZERS, "precision": PRECISIONS})
     several = Evaluator(rules, read_raw({"hardware": "h100-80gb"}), wanted(rules))
+    lora = Evaluator(rules, read_raw(SCENARIO), wanted(rules))
     one = Evaluator(rules, read_raw({"hardware": "h100-80gb", "model": "llama-3-8b"}), wanted(rules))
-    alone = drawn(numbers, MIXED_ROWS)
+    tuned, alone = drawn(BOUNDS, MIXED_ROWS), drawn(numbers, MIXED_ROWS)
     start = time.perf_counter()
     answer = several.table(table)
     first = time.perf_counter() - start
     assert answer["problem"].null_count == MIXED_ROWS, answer["problem"].drop_null()[:1]
+    lora.table(tuned)
     one.table(alone)
     code = np.random.default_rng(0).integers(0, len(shapes_of(several)), MIXED_ROWS, np.uint16)
     given = [table[name].to_numpy() for name in numbers]
     out = [answer[name] for name in answer.schema.names if name not in table.schema.names]
     out = [column for column in out if column.null_count < MIXED_ROWS]
-    works = [lambda: several.table(table), lambda: one.table(alone), lambda: there_and_back(code, given, out)]
-    many, single, moved = interleaved(works, 5)
+    many, single, plain, moved = interleaved(
+        [
+            lambda: several.table(table),
+            lambda: lora.table(tuned),
+            lambda: one.table(alone),
+            lambda: there_and_back(code, given, out),
+        ],
+        7,
+    )
     shapes = len(shapes_of(several))
-    beside = f"a single shape {ns(single)}"
+    beside = f"Llama-3-8B with LoRA {ns(single)}"
     row(f"a row of {MIXED_ROWS:,}, {shapes:,} shapes shuffled", ns(many), beside, ratio(many, single), "3 x")
+    row("", "", f"fully fine-tuned {ns(plain)}", ratio(many, plain))
     row("  laying its rows side by side and back, no more", ns(moved), beside, ratio(moved, single))
     row("  reading and specialising, each shape", ms((first - many) / shapes))
 

@@ -22,6 +22,7 @@ Put = Callable[[int, Any, Any, Any], None]  # a column's number, rows, values, w
 
 
 _ALONE = 16  # rows that are not parted any more
+_WHOLE_IN_FLOAT = 2**53  # the largest up to which floats hold every whole number
 _MANY = 2**18  # rows that are worth narrowing a kernel
 
 
@@ -293,5 +294,13 @@ def _numbers(part: tuple[Any, Any], one: Wanted) -> Any:
     if _one(under):
         return row_by_row(over).astype(np.int64 if whole else np.float64, copy=False)
     over, under = row_by_row(over), row_by_row(under)
-    exact: Column = over // under if whole else over / under
+    exact: Column = over // under if whole else _quotient(over, under)
     return exact
+
+
+def _quotient(over: Any, under: Any) -> Any:
+    """Quotients as floats, the same however a kernel writes them: in lowest terms where a float cannot hold both."""
+    if max(np.max(np.abs(part), initial=0) for part in (over, under)) > _WHOLE_IN_FLOAT:
+        shared = np.gcd(over, under)
+        over, under = over // shared, under // shared
+    return over / under
