@@ -464,6 +464,13 @@ def tensor(name: bytes, shape: tuple[int, ...], sort: int, offset: int) -> bytes
     return text(name) + packed("I", len(shape)) + packed(f"{len(shape)}Q", *shape) + packed("IQ", sort, offset)
 
 
+def test_a_type_that_the_package_does_not_know_yet_is_read(tmp_path):
+    """llama.cpp numbers Q2_0 as 42; 64 weights in 18 bytes."""
+    (tmp_path / "new.gguf").write_bytes(ggufed([], [tensor(b"w", (128, 3), 42, 0)], bytes(3 * 36 + 20)))
+    ledger = answer("gguf", tmp_path / "new.gguf")
+    assert (ledger["parameters.count"], ledger["parameters.bytes"]) == (384, 108)
+
+
 KEY = text(b"a.b") + packed("II", 4, 7)
 FAULTY_GGUF = {
     "nothing": (b"", "it begins with b''"),
