@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
+from itertools import count, takewhile
 from typing import Any
 
 from vramledger.commands.answers import OPTIONS, deliver, form_of, selected
@@ -13,6 +15,8 @@ from vramledger.commands.meant import meant
 from vramledger.problems import Place, Problem, Problems, problem
 
 _MOST = 10_000_000  # values of one fact
+_LARGE = 2**63  # what columns of numbers hold
+_RUN = re.compile(r"(?P<start>-?\d+):(?P<stop>-?\d+)(:(?P<times>\*?)(?P<step>-?\d+))?")
 
 
 def run(ruleset: Any, options: argparse.Namespace) -> int:
@@ -59,7 +63,7 @@ def _check_base(ruleset: Any, raw: Any, overrides: Mapping[str, Any], grid: Any)
 
 
 def over(given: list[str]) -> dict[str, Any]:
-    """Facts and their values: `1:8` runs from 1 to 8, `1:8:2` by twos, `a,b` lists, `all` is each entry of a kind."""
+    """Facts and their values: `1:8` runs from 1 to 8, `1:8:2` by twos, `1:8:*2` doubles, `a,b` lists, `all` is all."""
     found: dict[str, Any] = {}
     problems: list[Problem] = []
     for text in given:
@@ -77,31 +81,50 @@ def over(given: list[str]) -> dict[str, Any]:
 
 def _values(text: str, problems: list[Problem]) -> list[Any]:
     found: list[Any] = []
-    for part in (part.strip() for part in text.split(",")):
-        ends = part.split(":")
-        if len(ends) in (2, 3) and all(_is_whole(end) for end in ends):
-            start, stop, step = (*map(int, ends), 1)[:3]
-            if step < 1 or stop < start or (stop - start) // step >= _MOST:
-                hint = "write FIRST:LAST or FIRST:LAST:STEP, both ends are meant"
-                many = f"has more than {_MOST} numbers" if step > 0 and stop > start else "is no run of numbers"
-                problems.append(problem("set-syntax", f"{part} {many}", Place("--over"), hint))
-            else:
-                found += range(start, stop + 1, step)
-        else:
-            found.append(_one(part))
+    for part in _parts(text):
+        run = _RUN.fullmatch(part)
+        found += [_one(part)] if run is None else _numbers(run, problems)
     return found
 
 
-def _is_whole(text: str) -> bool:
-    return text.strip().removeprefix("-").isdecimal()
+def _numbers(run: re.Match[str], problems: list[Problem]) -> Iterable[int]:
+    start, stop, step = (int(run[place] or 1) for place in ("start", "stop", "step"))
+    grows = bool(run["times"])
+    if step < 1 + grows or stop < start or (grows and start < 1):
+        hint = "write FIRST:LAST, FIRST:LAST:STEP or FIRST:LAST:*FACTOR, both ends are meant"
+        problems.append(problem("set-syntax", f"{run[0]} is no run of numbers", Place("--over"), hint))
+    elif grows:
+        return takewhile(stop.__ge__, (start * step**power for power in count()))
+    elif (stop - start) // step >= _MOST:
+        problems.append(problem("set-syntax", f"{run[0]} has more than {_MOST} numbers", Place("--over")))
+    else:
+        return range(start, stop + 1, step)
+    return ()
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The values of a list; a comma inside brackets or quotes parts none."""
+    start, inside, quote = 0, 0, ""
+    for at, sign in enumerate(text):
+        if quote or sign in "\"'":
+            quote = "" if sign == quote else quote or sign
+        elif sign in "([{":
+            inside += 1
+        elif sign in ")]}":
+            inside -= 1
+        elif sign == "," and inside < 1:
+            yield text[start:at].strip()
+            start = at + 1
+    yield text[start:].strip()
 
 
 def _one(text: str) -> Any:
     """A number where it is one as JSON has it, else the text."""
-    if _is_whole(text):
-        return int(text)
     try:
-        return float(text) if Fraction(text) == Fraction(repr(float(text))) else text
+        number = Fraction(text)
+        if number.denominator == 1 and abs(number) < _LARGE:
+            return int(number)
+        return float(text) if number == Fraction(repr(float(text))) else text
     except (ValueError, ZeroDivisionError, OverflowError):
         return text
 
@@ -112,7 +135,7 @@ OVER = (
         "action": "append",
         "default": [],
         "metavar": "FACT=VALUES",
-        "help": "1:64, 512:8192:512, a,b,c or all; the last changes fastest",
+        "help": "1:64, 512:8192:512, 1:64:*2, a,b,c or all; the last changes fastest",
     },
 )
 COMMAND = Command(

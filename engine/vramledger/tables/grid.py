@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from vramledger.problems import Place, Problem, Problems, nearest, problem
 from vramledger.rules.load import RuleSet
+from vramledger.rules.overlay import base_declarations
 
 ALL = "all"
 
@@ -65,20 +66,31 @@ def _text(value: Any) -> str:
     return json.dumps(value)
 
 
+def _all(ruleset: RuleSet, name: str) -> list[Any] | None:
+    """Everything that a fact can be; None where that is not known."""
+    for kind in ruleset.kinds.values():
+        if name in (kind.key, kind.selector):
+            return ruleset.names(kind.name)
+    declarations = base_declarations(ruleset)
+    declared = declarations.get(name) or declarations.get(f"{name}.name")
+    if declared is None:
+        return None
+    return [*declared.one_of] or ([False, True] if declared.type.kind == "boolean" else None)
+
+
 def axes_of(ruleset: RuleSet, given: Mapping[str, Any], place: str) -> dict[str, list[Any]]:
-    """The values of every axis: `all` means each entry of a kind. Raises Problems."""
+    """The values of every axis: `all` means each entry of a kind, text of a list, or flag. Raises Problems."""
     problems: list[Problem] = []
     found = {}
     for name, values in given.items():
-        kinds = [kind for kind in ruleset.kinds.values() if name in (kind.key, kind.selector)]
+        listed: list[Any] | None
         if isinstance(values, str) and values == ALL:
-            if not kinds:
+            listed = _all(ruleset, name)
+            if listed is None:
                 hint = nearest(name, [kind.key for kind in ruleset.kinds.values()])
-                problems.append(
-                    problem("wrong-shape", f"{name} is no kind, so all of it is unknown", Place(place), hint)
-                )
+                message = f"{name} is no kind and no fact of a few values, so all of it is unknown"
+                problems.append(problem("wrong-shape", message, Place(place), hint))
                 continue
-            listed: list[Any] = list(ruleset.names(kinds[0].name))
         elif isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping):
             listed = list(values)
         else:
