@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
-from math import comb
+from math import comb, prod
 from operator import mul
 from typing import Any
 
@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vramledger.evaluation.arithmetic import maximum, minimum
-from vramledger.evaluation.options import WRITTEN, left, passed, spread
+from vramledger.evaluation.options import MOST, WRITTEN, left, passed, spread
 from vramledger.evaluation.residual import Atom, Graph, Monomial, Node
 from vramledger.evaluation.steps import NotInSteps
 
 Ends = tuple[Any, Any]
 Corners = NDArray[Any]  # exact numbers
 _TESTS = ("below", "zero", "not", "and", "fraction")
-_MOST_CORNERS = 512
+_MOST_CORNERS = 128
 _SHORT = 8  # terms of a choice that are worth multiplying by its test
 
 
@@ -162,7 +162,11 @@ class Narrowed:
     def _largest(self, parts: list[Any]) -> Any:
         """The largest of several, written without what cannot be it."""
         options = [option for part in parts for option in spread(part)]
-        cases = list(_Box(self, options).cases())
+        if len(options) > MOST:
+            return maximum(parts)
+        box = _Box(self, options)
+        self.graph.spend(len(options) ** 2 * box.size)
+        cases = list(box.cases())
         kept = left(len(options), lambda one, others: all(passed(rows, one, others) for rows in cases))
         return maximum([options[number] for number in kept] if len(kept) <= WRITTEN else parts)
 
@@ -192,7 +196,8 @@ class _Box:
         self.tests = sum(atoms[number].op in _TESTS for number in self.order)
         self.shape = [powers[number] + 1 for number in self.order]
         self.places = {number: place for place, number in enumerate(self.order)}
-        if np.prod(self.shape, dtype=float) > _MOST_CORNERS:
+        self.size = prod(self.shape)
+        if self.size > _MOST_CORNERS:
             raise NotInSteps
         self.axes = [_axis(narrowed.of(atoms[number]), powers[number]) for number in self.order]
 

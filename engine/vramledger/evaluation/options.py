@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
-from vramledger.evaluation.residual import Atom, Monomial, Node
+from vramledger.evaluation.residual import Atom, Graph, Monomial, Node
 
 MOST = 16  # options that are followed
 WRITTEN = 6  # options that are written out, with their terms collected
@@ -21,9 +21,13 @@ Passed = Callable[[int, list[int]], bool]  # whether an option, by its number, i
 
 def leading(options: list[Any]) -> list[Any]:
     """The options that can be the largest, as far as the signs of their coefficients tell."""
+    if len(options) > MOST:
+        return options
+    graph = next(option.graph for option in options if isinstance(option, Node))
     monomials = list({monomial: None for option in options for monomial in _terms(option)})
+    graph.spend(len(options) ** 2 * len(monomials))
     rows = [[_terms(option).get(monomial, 0) for monomial in monomials] for option in options]
-    unsigned = [place for place, monomial in enumerate(monomials) if not _never_negative(options, monomial)]
+    unsigned = [place for place, monomial in enumerate(monomials) if not _never_negative(graph, monomial)]
     rows = [[*row, *(-row[place] for place in unsigned)] for row in rows]
     return [options[number] for number in left(len(options), lambda one, others: passed(rows, one, others))]
 
@@ -102,6 +106,5 @@ def _terms(option: Any) -> dict[Monomial, Any]:
     return option.terms if isinstance(option, Node) else {(): option}
 
 
-def _never_negative(options: list[Any], monomial: Monomial) -> bool:
-    graph = next(option.graph for option in options if isinstance(option, Node))
+def _never_negative(graph: Graph, monomial: Monomial) -> bool:
     return all(graph.atoms[number].positive for number, _ in monomial)
