@@ -293,6 +293,31 @@ def test_a_method_that_is_not_known_is_named() -> None:
     assert "counted as if they were not" in " ".join(run({"load_in_4bit": True}).warnings)
 
 
+def test_an_expression_that_is_not_understood_is_named_and_leaves_nothing_out() -> None:
+    said = {"quant_method": "bitsandbytes", "load_in_8bit": True, "llm_int8_skip_modules": ["lm_head", "*proj", "((("]}
+    found = run(said)
+    assert found["parameters.bytes"] == run(quantization="bnb-int8")["parameters.bytes"]
+    assert "expressions that are not understood, such as *proj" in " ".join(found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("said", "attention", "inner", "outer"),
+    [
+        ({"-:.*self_attn.*": {}}, (0, 4, 128), (4, 4, 128), (4, 4, 128)),
+        ({"+:.*down_proj": {"bits": 8}, r"-:.*layers\.[13]\..*": {}}, (2, 4, 128), (2, 4, 128), (2, 8, 128)),
+        ({"^(?!.*mlp).*": {"bits": 8, "group_size": 32}}, (4, 8, 32), (4, 4, 128), (4, 4, 128)),
+    ],
+)
+def test_dynamic_settings_are_those_of_their_modules(said: Any, attention: Any, inner: Any, outer: Any) -> None:
+    """Layers that are quantized, bits and group size of attention, and of the two ends of the feed-forward block."""
+    total = WHOLE
+    for name, (rows, cols) in LINEAR.items():
+        copies, bits, size = attention if name in ATTENTION else outer if name == "down_proj" else inner
+        each = stored((rows, cols), quantization={"name": "gptq", "bits": bits, "group_size": size})
+        total += copies * (each - 2 * rows * cols)
+    assert run({"quant_method": "gptq", "bits": 4, "group_size": 128, "dynamic": said})["parameters.bytes"] == total
+
+
 @pytest.mark.parametrize(
     ("said", "message"),
     [
