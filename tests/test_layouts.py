@@ -163,6 +163,56 @@ def test_stages_of_deepspeed(stage: int, sharding: str, tmp_path: Path) -> None:
     assert (ledger["parallel.sharding"], ledger["precision.name"]) == (sharding, "fp16-master")
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (
+            {"sub_group_size": 0, "max_live_parameters": 0},
+            {"parallel.sub_group_size": 0, "parallel.max_live_parameters": 0},
+        ),
+        ({"prefetch_bucket_size": 7, "stage3_param_persistence_threshold": "auto"}, {"zero.prefetch_size": 7}),
+        ({"cpu_offload": True, "cpu_offload_param": True}, {"offload.optimizer": "cpu", "offload.parameters": "cpu"}),
+    ],
+)
+def test_older_and_shorter_names_of_deepspeed(written: Any, expected: dict[str, Any], tmp_path: Path) -> None:
+    """Axolotl's own files have them; DeepSpeed takes a name with and without its prefix, and a group of no size."""
+    said = {"zero_optimization": {"stage": 3, **written}, "bf16": {"enabled": True}, "optimizer": {"type": "adamw"}}
+    (tmp_path / "ds.json").write_text(json.dumps(said), encoding="utf-8")
+    ledger = evaluate_with(RULES, {"model": "gpt2", "parallel": {"data": 2, "deepspeed": "ds.json"}}, base=tmp_path)
+    assert {name: ledger[name] for name in expected} == expected
+    assert (ledger["optimizer.name"], ledger["precision.name"]) == ("fused-adam", "bf16-master")
+    assert not any("not counted" in text for text in ledger.warnings)
+    assert not isinstance(ledger["total.bytes"], NotApplicable)
+
+
+def test_batches_that_disagree_are_told(tmp_path: Path) -> None:
+    (tmp_path / "ds.json").write_text('{"train_batch_size": 32, "gradient_accumulation_steps": 2}', encoding="utf-8")
+    scenario = {"model": "gpt2", "parallel": {"data": 4, "deepspeed": "ds.json"}}
+    ledger = evaluate_with(RULES, scenario, base=tmp_path)
+    assert any("train_batch_size 32" in text and "make 8" in text for text in ledger.warnings)
+    agreed = evaluate_with(RULES, {**scenario, "batch": {"size": 4}}, base=tmp_path)
+    assert not any("train_batch_size" in text for text in agreed.warnings)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "place"),
+    [
+        ('{"zero_optimization": {"stage": 2, "stage": 3}}', "duplicate-key", "1:37"),
+        ('{\n// a note\n"zero_optimization": {}}', "json-syntax", "2:1"),
+        ("", "json-syntax", "1:1"),
+        ('{"bf16": true}', "type-clash", "1:10"),
+        ('{"zero_optimization": {"stage": 3, "reduce_bucket_size": 0}}', "out-of-bounds", "0:0"),
+    ],
+)
+def test_a_file_at_fault_is_named(text: str, code: str, place: str, tmp_path: Path) -> None:
+    (tmp_path / "ds.json").write_text(text, encoding="utf-8")
+    with pytest.raises(Problems) as found:
+        evaluate_with(RULES, {"model": "gpt2", "parallel": {"data": 2, "deepspeed": "ds.json"}}, base=tmp_path)
+    (fault,) = found.value.problems
+    at = fault.labels[0].place
+    assert (fault.code, f"{at.line}:{at.column}", Path(at.path).name) == (code, place, "ds.json")
+
+
 FSDP = """\
 distributed_type: FSDP
 downcast_bf16: 'no'
@@ -248,6 +298,29 @@ def test_arguments_of_megatron_are_read(tmp_path: Path) -> None:
     assert not any("not counted:" in text for text in ledger.warnings)
     other = evaluate_with(RULES, {**scenario, "model": "gpt2"}, base=tmp_path)
     assert (other["model.layers"], other["parallel.tensor"]) == (12, 8)
+
+
+QUOTED = """\
+TP=1
+MOE="--num-experts 64 --moe-router-topk 6 --moe-ffn-hidden-size 1408 --moe-layer-freq ([0]*1+[1]*26)"
+MLA=(
+    "--multi-latent-attention"
+    "--kv-lora-rank 512"
+    '--moe-shared-expert-intermediate-size 2816'
+)
+torchrun --nproc_per_node 8 pretrain_gpt.py --tensor-model-parallel-size $TP --expert-model-parallel-size 8 --swiglu \\
+    --num-layers 27 --hidden-size 2048 --ffn-hidden-size 10944 --num-attention-heads 16 --normalization RMSNorm \\
+    --untie-embeddings-and-output-weights --vocab-size 102400 --make-vocab-size-divisible-by 1 --seq-length 4096 \\
+    --micro-batch-size 1 --global-batch-size 64 --use-distributed-optimizer --bf16 "${MLA[@]}" $MOE
+"""
+
+
+def test_options_that_stand_in_quotes_are_read(tmp_path: Path) -> None:
+    """As scripts of Megatron-LM's examples have them; the model is DeepSeek-V2-Lite, of 15,706,484,224 parameters."""
+    (tmp_path / "run.sh").write_text(QUOTED, encoding="utf-8")
+    ledger = evaluate_with(RULES, {"parallel": {"megatron": "run.sh"}}, base=tmp_path)
+    assert (ledger["model.architecture"], ledger["parameters.count"]) == ("deepseek_v2", 15_706_484_224)
+    assert [ledger[name] for name in ("parallel.expert", "parallel.tensor", "parallel.data")] == [8, 1, 8]
 
 
 def staged(**parallel: Any) -> Any:

@@ -105,6 +105,12 @@ def _short(text: str) -> str:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """A did-you-mean hint, or "" where nothing is near."""
+    found = near(name, names)
+    return f"did you mean {' or '.join(found)}?" if found else ""
+
+
+def near(name: str, names: Iterable[str], cutoff: float = 0.6) -> list[str]:
+    """Of the names the few that are like a name, the likest first; 1 is the same name."""
     from difflib import SequenceMatcher, get_close_matches
     from heapq import nlargest
 
@@ -117,8 +123,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
     others = (other for other in dict.fromkeys(map(str, names)) if len(other) <= min(3 * len(short), _LONGEST_NAME))
     likely = nlargest(_LIKELY, islice(others, _MOST_NAMES), key=likeness)
-    found = get_close_matches(short, likely, n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(found)}?" if found else ""
+    return get_close_matches(short, likely, n=3, cutoff=cutoff)
 
 
 def render_all(found: Iterable[Problem]) -> str:

@@ -11,11 +11,12 @@ from vramledger.rules.tree import Mapping, Scalar, Sequence
 
 _PART = re.compile(
     r"""(?P<space>(?:[ \t\r]|\\\r?\n|(?<!\S)\#[^\n]*)+)
+      | (?P<word>(?:"[^"\n]*"|'[^'\n]*'|\\.|[^\s;&|()"'\\]|\((?!-)[^()\s]+\))+)
       | (?P<end>[\n;&|()])
-      | (?P<word>(?:"[^"\n]*"|'[^'\n]*'|\\.|[^\s;&|()"'\\])+)
       | (?P<open>["'\\])""",
     re.VERBOSE,
 )
+_OPTIONS = re.compile(r"\s*--[A-Za-z]")  # which a quoted text may hold
 _QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'|\\(.)")
 _OPTION = re.compile(r"--([A-Za-z][\w.-]*)(?:=(.*))?", re.DOTALL)
 _SET = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
@@ -52,8 +53,8 @@ def read_arguments(text: str, path: str) -> Mapping:
             set_to[given[1]] = _filled(given[2], set_to)
         elif not word.text or _SCRIPT.fullmatch(word.text):
             values = None
-        elif values is not None and "[@]" not in word.text:
-            values.append(_scalar(word, _filled(word.text, set_to), word.quoted))
+        elif values is not None and "[@]" not in word.text and (filled := _filled(word.text, set_to)):
+            values.append(_scalar(word, filled, word.quoted))
     items = [(key, _value(key, values)) for key, values in found.values()]
     return Mapping(tuple(items), Place(path, 1, 1))
 
@@ -66,11 +67,20 @@ def _words(text: str, path: str) -> Iterator[_Word]:
         if part["end"]:
             yield _Word("", False, place)
         elif part["word"]:
-            bare = _QUOTED.sub(lambda quoted: next((one for one in quoted.groups() if one is not None), ""), part[0])
-            yield _Word(bare, part[0][0] in "\"'", place)
+            inner = next((_bare(quoted) for quoted in _QUOTED.finditer(part[0]) if _OPTIONS.match(_bare(quoted))), "")
+            if inner:  # which stand here, and no more where the variable does
+                named = _SET.match(part[0])
+                yield from [_Word(f"{named[1]}=", False, place)] if named else []
+                yield from (_Word(_QUOTED.sub(_bare, one), False, place) for one in inner.split())
+            else:
+                yield _Word(_QUOTED.sub(_bare, part[0]), part[0][0] in "\"'", place)
         if "\n" in part[0]:
             line += part[0].count("\n")
             start = part.start() + part[0].rindex("\n") + 1
+
+
+def _bare(quoted: re.Match[str]) -> str:
+    return next((one for one in quoted.groups() if one is not None), "")
 
 
 def _filled(text: str, known: dict[str, str]) -> str:

@@ -71,12 +71,19 @@ def parse_json(content: bytes, shown: str) -> tuple[dict[str, Any], Problem | No
     if fault is not None:
         return {}, fault
     try:
-        data = json.loads(text, parse_float=_decimal, parse_constant=_constant)
+        data = json.loads(text, parse_float=_decimal, parse_constant=_constant, object_pairs_hook=_fields)
     except json.JSONDecodeError as wrong:
         cut = wrong.pos >= len(text.rstrip()) or wrong.msg.startswith("Unterminated")
-        hint = "the file ends too early: was it cut off?" if cut else ""
+        noted = text[wrong.pos : wrong.pos + 1] in ("/", "#")
+        hint = (
+            "the file ends too early: was it cut off?" if cut else "JSON has no comments: leave it out" if noted else ""
+        )
         place = Place(shown, wrong.lineno, wrong.colno)
         return {}, problem("json-syntax", wrong.msg[0].lower() + wrong.msg[1:], place, hint)
+    except _Twice as wrong:
+        faults = read_yaml(text.replace("\t", " "), shown)[1]  # which knows where
+        twice = next((fault for fault in faults if fault.code == "duplicate-key"), None)
+        return {}, twice or problem("duplicate-key", f"{wrong} is given twice", Place(shown, 1, 1))
     except (ValueError, RecursionError) as wrong:
         message = "nested too deep" if isinstance(wrong, RecursionError) else str(wrong)
         return {}, problem("json-syntax", message, Place(shown, 1, 1))
@@ -87,6 +94,18 @@ def parse_json(content: bytes, shown: str) -> tuple[dict[str, Any], Problem | No
         message = f"expected an object of fields, found {found}"
         return {}, problem("json-shape", message, Place(shown, 1, 1))
     return data, None
+
+
+class _Twice(Exception):
+    """A name that stands twice in one object; the second would silently be taken."""
+
+
+def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(next(name for name in names if names.count(name) > 1))
+    return found
 
 
 def _deeper_than(data: Any, most: int) -> bool:

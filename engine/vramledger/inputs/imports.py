@@ -12,12 +12,13 @@ from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.frame import Fault, Frame
 from vramledger.evaluation.values import NotApplicable
 from vramledger.language.syntax import Name, walk
-from vramledger.problems import Place, Problem, Problems, nearest, problem
+from vramledger.problems import Place, Problem, Problems, near, nearest, problem
 from vramledger.rules.load import RuleSet
 from vramledger.rules.overlay import program_of
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence, find, scalars, to_data
 
 _ABSENT = NotApplicable("left out")
+_LIKE = 0.75  # of two names of fields, which are short and have words in common
 _TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "whole": (int,),
@@ -75,8 +76,13 @@ def unread(ruleset: RuleSet, entry: str, record: dict[str, Any]) -> list[str]:
 
 
 def _near(path: str, known: set[str]) -> str:
-    hint = nearest(path, known).rstrip("?")
-    return f"({hint})" if hint else ""
+    """The known names whose last part is like that of this one, as all of it may stand in the wrong place."""
+    lasts: dict[str, str] = {}
+    for name in sorted(known):
+        lasts.setdefault(name.rpartition(".")[2], name)
+    above, _, last = path.rpartition(".")
+    found = [one for one in near(last, lasts, cutoff=_LIKE) if one != last or not above]
+    return f"(did you mean {' or '.join(lasts[one] for one in found)})" if found else ""
 
 
 def misfits(

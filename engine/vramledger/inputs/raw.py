@@ -62,25 +62,25 @@ def read_raw(given: str | Path | MappingOf[str, Any], base: str | Path | None = 
     return Raw(trees[0], str(path), path.parent)
 
 
-def tree_of(value: Any) -> Node:
-    """A Python value as a tree without places."""
-    nowhere = Place(IN_MEMORY)
+def tree_of(value: Any, path: str = IN_MEMORY) -> Node:
+    """A Python value as a tree without places, but for the file that it is from."""
+    nowhere = Place(path)
     if isinstance(value, Written):
         return _parsed(value)
     if isinstance(value, MappingOf):
-        items = [(_scalar(str(key), ""), tree_of(item)) for key, item in value.items()]
+        items = [(_scalar(str(key), "", path), tree_of(item, path)) for key, item in value.items()]
         return Mapping(tuple(items), nowhere)
     if isinstance(value, tuple) and len(value) == 2 and all(isinstance(end, int | float | Fraction) for end in value):
-        return _scalar(f"{_number(value[0])} .. {_number(value[1])}", "")
+        return _scalar(f"{_number(value[0])} .. {_number(value[1])}", "", path)
     if isinstance(value, list | tuple):
-        return Sequence(tuple(tree_of(item) for item in value), nowhere)
+        return Sequence(tuple(tree_of(item, path) for item in value), nowhere)
     if isinstance(value, bool):
-        return _scalar(str(value).lower(), "")
+        return _scalar(str(value).lower(), "", path)
     if value is None:
-        return _scalar("null", "")
+        return _scalar("null", "", path)
     if isinstance(value, int | float | Fraction):
-        return _scalar(_number(value), "")
-    return _scalar(str(value), '"')
+        return _scalar(_number(value), "", path)
+    return _scalar(str(value), '"', path)
 
 
 def _parsed(written: Written) -> Node:
@@ -96,8 +96,8 @@ def _parsed(written: Written) -> Node:
     return found._replace(marks=((0, 1, 1),), path=written.option) if isinstance(found, Scalar) else found
 
 
-def _scalar(text: str, style: str) -> Scalar:
-    return Scalar(text, style, ((0, 0, 0),), IN_MEMORY)
+def _scalar(text: str, style: str, path: str = IN_MEMORY) -> Scalar:
+    return Scalar(text, style, ((0, 0, 0),), path)
 
 
 def _number(value: Any) -> str:

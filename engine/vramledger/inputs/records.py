@@ -35,7 +35,7 @@ class Records:
         self.places: dict[str, Place] = {}
         self.problems: list[Problem] = []
         self.asked: dict[str, Node] = {}  # what named a file, as it can be said again from the working directory
-        self.brought: dict[str, Any] = {}  # what files say of the scenario itself
+        self.brought: dict[str, Node] = {}  # what files say of the scenario itself
         self.notes: list[str] = []  # what files say that nothing reads
         self.content = bytearray()  # all that was read
 
@@ -51,7 +51,7 @@ class Records:
             entry, tree = files[named]
             key = tree_of(named)
             assert isinstance(key, Scalar)
-            self._read_file(entry, to_data(tree), key, tree_of(self.brought.pop(named)))
+            self._read_file(entry, to_data(tree), key, self.brought.pop(named))
         for kind in self.ruleset.kinds.values():
             kept = self._take_inner(kind, kept)
         return kept
@@ -132,7 +132,8 @@ class Records:
         self.content += content
         self._keep(says["into"], data, Place(path.as_posix(), 1, 1))
         if "scenario" in says:
-            self.brought.update(imported(self.ruleset, entry, data))
+            found = imported(self.ruleset, entry, data)
+            self.brought.update({name: tree_of(value, path.as_posix()) for name, value in found.items()})
             left = unread(self.ruleset, entry, data)
             self.notes += [f"of {path.name} this is not counted: {', '.join(left)}"] if left else []
         return []

@@ -114,13 +114,13 @@ class _Reader:
             **self.given,
         }
 
-    def _lay_under(self, brought: MappingOf[str, Any], written: Noted) -> None:
+    def _lay_under(self, brought: MappingOf[str, Node], written: Noted) -> None:
         """Takes what a file brings where the scenario is silent; of what it chooses itself nothing is brought."""
         if brought:
             own, self.given = self.given, {}
-            tree = tree_of(brought)
-            assert isinstance(tree, Mapping)
-            self.take(tree)
+            places = {name: node.place for name, node in brought.items()}
+            keys = (Scalar(name, "", ((0, place.line, place.column),), place.path) for name, place in places.items())
+            self.take(Mapping(tuple(zip(keys, brought.values(), strict=True)), next(iter(places.values()))))
             said = written.keys() - self.records.files.keys()  # a file that is named chooses what it brings
             kinds = self.ruleset.kinds.values()
             chosen = [kind for kind in kinds if kind.selector in said or (kind.rest and _any_of(kind, said))]
