@@ -132,8 +132,8 @@ class Records:
         self.content += content
         self._keep(says["into"], data, Place(path.as_posix(), 1, 1))
         if "scenario" in says:
-            found = imported(self.ruleset, entry, data)
-            self.brought.update({name: tree_of(value, path.as_posix()) for name, value in found.items()})
+            says_of = imported(self.ruleset, entry, data)
+            self.brought.update({name: tree_of(value, path.as_posix()) for name, value in says_of.items()})
             left = unread(self.ruleset, entry, data)
             self.notes += [f"of {path.name} this is not counted: {', '.join(left)}"] if left else []
         return []
