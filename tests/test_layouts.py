@@ -369,6 +369,38 @@ def test_stages_add_up_to_the_model(more: dict[str, Any], layers: list[int]) -> 
     assert (sum(part[0] for part in parts), sum(part[1] for part in parts)) == (low, high)
 
 
+def test_every_class_of_devices_is_shown() -> None:
+    """Stages with their layers; what they hold at the fullest moment of each adds up, and one of them is the answer's."""
+    ledger = staged(data=2, tensor=2, pipeline=4, first_layers=6)
+    classes = ledger.classes
+    assert [(one["devices"], one["layers"], one["in_flight"]) for one in classes] == [
+        (4, 6, 4),
+        (4, 9, 3),
+        (4, 9, 2),
+        (4, 8, 1),
+    ]
+    assert all(one["states"] + one["buffers"] + one["other"] == one["peak"] for one in classes)
+    (fullest,) = [one for one in classes if one["fullest"]]
+    assert fullest["peak"] == ledger["allocated.bytes"] == max(one["peak"] for one in classes)
+    assert fullest["moment"] == ledger["peak.moment"]
+    assert evaluate_with(RULES, {"model": "gpt2"}).classes == []
+    (alike,) = evaluate_with(RULES, {"model": "gpt2", "parallel": {"data": 8, "sharding": "fsdp"}}).classes
+    assert (alike["devices"], alike["fullest"]) == (8, True)
+    assert 0 < alike["buffers"] < alike["peak"]
+
+
+def test_replicas_of_stages_have_buckets_too() -> None:
+    alone, beside = (
+        evaluate_with(
+            RULES,
+            {"model": "llama-3.2-1b", "batch": {"accumulation": 4}, "parallel": {"data": size, "pipeline": 2}},
+        )
+        for size in (1, 2)
+    )
+    for less, more in zip(alone.table("stages"), beside.table("stages"), strict=True):
+        assert more["peak_bytes"] - less["peak_bytes"] == more["gradients_bytes"] > 0
+
+
 def test_a_schedule_in_the_shape_of_a_v_has_both_ends_on_its_first_stage() -> None:
     first, *others = staged(pipeline=4, schedule="zb-v").table("stages")
     assert first["parameters_bytes"] == 2 * (8 * 218112000 + 2 * 128256 * 4096 + 4096)

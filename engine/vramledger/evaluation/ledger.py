@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vramledger.evaluation.timeline import Timeline
 
 # The tables and quantities that make an answer, by the names that users hold.
-COMPONENTS, PHASES = "components", "phases"
+COMPONENTS, PHASES, CLASSES = "components", "phases", "classes"
 TOTAL, FITS, PEAK_PHASE = "total.bytes", "fits", "peak.phase"
 PEAK_MOMENT, HARDWARE, CAPACITY, HEADROOM = "peak.moment", "hardware.name", "capacity.bytes", "headroom.bytes"
 MARKETED, COUNT, FAMILY, CLOUD = "hardware.marketed", "hardware.count", "hardware.family", "hardware.cloud"
@@ -140,6 +140,11 @@ class Ledger:
     def phases(self) -> dict[str, Any]:
         """The peak of each phase, in bytes."""
         return self._table(PHASES)
+
+    @property
+    def classes(self) -> list[dict[str, Any]]:
+        """Devices that hold alike, each with what it holds at its fullest moment; none where one device works alone."""
+        return self.table(CLASSES) if CLASSES in self.program.tables else []
 
     @property
     def timeline(self) -> Timeline:

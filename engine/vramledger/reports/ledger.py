@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator
 from fractions import Fraction
 from typing import Any
 
-from vramledger.evaluation.ledger import CAPACITY, COUNTS, FITS, HARDWARE, HEADROOM, PEAK_MOMENT, Ledger
-from vramledger.evaluation.show import both, in_binary, in_bytes
+from vramledger.evaluation.ledger import CAPACITY, CLASSES, COUNTS, FITS, HARDWARE, HEADROOM, PEAK_MOMENT, Ledger
+from vramledger.evaluation.show import both, in_binary, in_bytes, is_bytes, show
 from vramledger.evaluation.values import NotApplicable, as_json
 from vramledger.problems import Problems
 from vramledger.reports.blocks import Block, Lines, Table
@@ -27,6 +27,7 @@ def blocks(ledger: Ledger) -> Iterator[Block]:
     yield Table(("component", "bytes", "decimal", "binary", "share"), rows, frozenset({1, 2, 3, 4}))
     phases = [(name, *_bytes(value)) for name, value in ledger.phases.items()]
     yield Table(("phase peak", "bytes", "decimal", "binary"), phases, frozenset({1, 2, 3}))
+    yield from _classes(ledger)
     yield Lines(list(_verdict(ledger)))
     yield Lines([f"warning: {text}" for text in ledger.warnings], "yellow")
     rules = ledger.program.ruleset.digest[:12]  # the stamp's hash of the scenario is not shown, and takes its time
@@ -40,6 +41,24 @@ def _counts(ledger: Ledger) -> Iterator[str]:
         value = ledger[name]
         if isinstance(value, int) and (name == COUNTS[0] or value not in (0, whole)):
             yield f"{name} {value:,}"
+
+
+def _classes(ledger: Ledger) -> Iterator[Block]:
+    """Devices that hold alike; a column is shown where it applies to any of them."""
+    rows = ledger.classes
+    names = [
+        name for name in (rows[0] if rows else ()) if any(not isinstance(row[name], NotApplicable) for row in rows)
+    ]
+    columns = ledger.program.tables[CLASSES].columns
+    counted = {name for name in names if name in columns and is_bytes(columns[name].unit)}
+    cells = [tuple(_cell(row[name], "B" if name in counted else "") for name in names) for row in rows]
+    if cells:
+        numbers = frozenset(at for at, name in enumerate(names) if not isinstance(rows[0][name], str | bool))
+        yield Table(("device class", *names[1:]), cells, numbers)
+
+
+def _cell(value: Any, unit: str) -> str:
+    return "" if isinstance(value, NotApplicable) or value is False else "yes" if value is True else show(value, unit)
 
 
 def _verdict(ledger: Ledger) -> Iterator[str]:
@@ -103,6 +122,7 @@ def to_dict(ledger: Ledger, select: Collection[str] = ()) -> dict[str, Any]:
         "peak_phase": ledger.peak_phase,
         "components": {name: as_json(value) for name, value in ledger.components.items()},
         "phases": {name: as_json(value) for name, value in ledger.phases.items()},
+        "classes": [{name: as_json(value) for name, value in row.items()} for row in ledger.classes],
         "quantities": quantities,
         "warnings": ledger.warnings,
         "selection": dict(ledger.program.selection),
