@@ -369,6 +369,26 @@ def test_stages_add_up_to_the_model(more: dict[str, Any], layers: list[int]) -> 
     assert (sum(part[0] for part in parts), sum(part[1] for part in parts)) == (low, high)
 
 
+def test_experts_are_shared_by_fewer_devices_than_layers() -> None:
+    """Eight devices hold an eighth of the experts each, whole ones or parts of more; whole ones read fewer tokens."""
+    parts, wholes = (
+        evaluate_with(
+            RULES,
+            {
+                "model": "qwen3-30b-a3b",
+                "implementation": "megatron-core",
+                "precision": "bf16-master",
+                "parallel": {"tensor": 4, "sequence": True, "sharding": "distributed-optimizer", **more},
+            },
+        )
+        for more in ({"data": 2, "expert": 2}, {"expert": 8, "expert_tensor": 1})
+    )
+    assert wholes["parallel.data"] == 2
+    assert [parts[name] for name in STATES] == [wholes[name] for name in STATES]
+    read = 48 * 2048 * 8 * 2048 * 2  # layers, tokens, experts of each, width, bytes
+    assert parts["activations.bytes"] - wholes["activations.bytes"] == read * 3 // 4
+
+
 def test_every_class_of_devices_is_shown() -> None:
     """Stages with their layers; what they hold at the fullest moment of each adds up, and one of them is the answer's."""
     ledger = staged(data=2, tensor=2, pipeline=4, first_layers=6)
