@@ -9,6 +9,10 @@ import pytest
 
 import vramledger
 from vramledger import Problems
+from vramledger.inputs.raw import read_raw
+from vramledger.rules.open import opened
+from vramledger.tables.lines import lines
+from vramledger.tables.solve import Solver, _Search
 
 LORA = {"model": "llama-3-8b", "adapter": "lora", "hardware": "h100-80gb"}
 SERVED = {"model": "llama-3-8b", "task": "inference", "hardware": "l40s"}
@@ -177,3 +181,37 @@ def test_the_command_over_devices(run):
     found = {row["hardware"]: row["value"] for row in json.loads(out)}
     assert (code, found["t4"]) == (0, None)
     assert 1 < found["h100-80gb"] < found["h200"]
+
+
+STAGED = {"model": "llama-3-8b", "hardware": "b200", "parallel": {"pipeline": 4}}
+
+
+def test_stages_whose_fullest_depends_on_the_number():
+    found = vramledger.solve(STAGED, maximize="batch.accumulation")
+    about = [1, 2, 3, 4, 64, 132, 133, 134, 135, 200, 2**40]
+    assert [fits({**STAGED, "batch": {"accumulation": one}}) is True for one in about] == [one <= 133 for one in about]
+    assert found.value == 133
+
+
+@pytest.mark.parametrize("fact", ["batch.accumulation", "batch.sequence_length"])
+def test_lines_enclose_every_step(fact):
+    search = _Search(Solver(opened(), read_raw(STAGED), {}, "fits"), fact, 1)
+    kernel = search.shape.kernel(search.shape.plan.root)
+    for low, top in ((1, 9), (100, 160), (2**20, 2**40)):
+        found = lines(kernel.steps, low, top)
+        for number in {low, low + 1, (low + top) // 2, top}:
+            exact = kernel.steps.bounds(dict.fromkeys(kernel.facts, (number, number)))
+            for line, (value, same) in zip(found, exact, strict=True):
+                assert value == same
+                assert line.slope * number + line.least <= value <= line.slope * number + line.most
+
+
+def test_the_fewest_devices_and_what_is_said_of_them():
+    split = {"model": "llama-3-8b", "hardware": "a100-40gb"}
+    found = vramledger.solve(split, minimize="parallel.pipeline")
+    assert (found.value, found.beyond.fits) == (3, False)
+    found = vramledger.solve(split, minimize="parallel.tensor")
+    assert (found.value, found.ledger.fits) == (3, True)
+    assert any("no even part" in said for said in found.ledger.warnings)
+    found = vramledger.solve(split, minimize="parallel.tensor", where="fits and model.heads % parallel.tensor == 0")
+    assert (found.value, found.ledger["parallel.devices"]) == (4, 4)

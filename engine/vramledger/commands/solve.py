@@ -86,8 +86,11 @@ def _for_people(found: Solution, changes: list[Any]) -> Iterator[Any]:
         if found.beyond is not None:
             step = 1 if found.last >= found.first else -1
             yield Lines(list(_at(found, found.beyond, found.value + step)))
-        else:
+        elif found.last >= found.first:
             yield Lines([f"{found.fact} was asked up to {found.last:,}, and that still will do"])
+        else:
+            yield Lines([f"{found.fact} is {found.last:,} at least, and that will do"])
+    yield Lines([f"warning: {said}" for said in found.ledger.warnings])
     if not changes:
         return
     rows = [(f"{one.fact}={show(one.value)}", show(one.total, "B"), "enough" if one.enough else "") for one in changes]

@@ -17,6 +17,7 @@ def to_dict(found: Solution, changes: Iterable[Change] = ()) -> dict[str, Any]:
         "value": found.value,
         "bound": found.bound,
         "total": as_json(found.ledger.total),
+        "warnings": list(found.ledger.warnings),
         "beyond": None if found.beyond is None else as_json(found.beyond.total),
         "changes": [
             {"fact": one.fact, "value": one.value, "total": as_json(one.total), "enough": one.enough} for one in changes

@@ -8,6 +8,7 @@ from typing import Any
 from vramledger.evaluation.show import in_bytes, is_bytes
 from vramledger.reports.blocks import Block, Table
 
+_EXACT = 2**53  # whole numbers below are what a float says
 _TOLD = ("problem", "warnings")  # of scenario files, which have a status
 
 
@@ -34,5 +35,7 @@ def _cell(row: Mapping[str, Any], name: str, in_unit: bool) -> str:
     other = row.get(f"{stem}.high", value) if name.endswith(".low") else value
     if in_unit:
         return in_bytes(value) if value == other else f"{in_bytes(value)} .. {in_bytes(other)}"
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        value = int(value)
     text = str(value).lower() if isinstance(value, bool) else f"{value:,}" if isinstance(value, int) else str(value)
     return text if value == other else f"{text} .. {other}"
