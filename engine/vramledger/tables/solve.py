@@ -33,7 +33,7 @@ MOST = 2**40  # up to here numbers are looked at
 _BLOCK = 1 << 14
 _MOST_BLOCKS = 500
 _FEW = 256  # of numbers that shape the rules, so that each is a scenario apart
-_MOST_ALONE = 5000  # numbers that are asked one by one
+_MOST_ALONE = 1000  # numbers that are asked one by one
 _KEPT = (Wanted(KEPT, KEPT, "", pa.bool_()),)
 
 
@@ -277,12 +277,15 @@ class _Search:
         alone = sorted({int(row) for one in left for row in one.rows}, reverse=largest)
         if best is not None:
             alone = [row for row in alone if (row > best) == largest]  # only what would be better is asked
-        self.alone += len(alone)
-        if self.alone > _MOST_ALONE:
-            message = f"more than {_MOST_ALONE} numbers of {self.fact} cannot be asked together"
-            raise Problems([problem("too-much-work", message)])
-        row = next((row for row in alone if self._holds_alone(low + row)), best)
-        return None if row is None else low + row
+        for row in alone:
+            self.alone += 1
+            if self.alone > _MOST_ALONE:
+                message = f"more than {_MOST_ALONE} numbers of {self.fact} cannot be asked together"
+                hint = f"bound it: --where '{self.solver.where} and {self.fact} < 1000'"
+                raise Problems([problem("too-much-work", message, None, hint)])
+            if self._holds_alone(low + row):
+                return low + row
+        return None if best is None else low + best
 
     def _holds_alone(self, value: int) -> bool:
         said, fault = self.evaluator.answer({self.fact: value})
