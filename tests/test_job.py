@@ -225,3 +225,20 @@ def test_a_folder_that_is_there_is_not_written_over(run):
     Path("out", "mine.txt").write_text("mine", encoding="utf-8")
     code, _, err = run(*SWEEP, "-o", "out/", "--format", "csv")
     assert (code, "error: file-exists" in err, contents("out")) == (2, True, {"mine.txt": b"mine"})
+
+
+@pytest.mark.parametrize("form", ["csv", "table"])
+def test_what_is_no_file_is_not_replaced(form, run):
+    os.mkfifo("pipe.csv")
+    code, _, err = run("sweep", "gpt2", "--over", "batch.size=1,2", "-o", "pipe.csv", "--format", form)
+    assert (code, "pipe.csv is no file" in err, Path("pipe.csv").is_fifo()) == (2, True, True)
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="a device that is always full is Linux's")
+def test_no_room_on_standard_output_is_told():
+    words = ("-c", "from vramledger.cli import script; script()", "sweep", "gpt2", "--over", "batch.size=1,2")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, *words], env={**os.environ, "PYTHONPATH": str(ROOT / "engine")}, stdout=full, stderr=-1
+        )
+    assert (done.returncode, b"error: unwritable-file" in done.stderr, b"Traceback" in done.stderr) == (2, True, False)

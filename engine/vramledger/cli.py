@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import io
 import os
@@ -41,6 +42,9 @@ COMMANDS = (
 )
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # where standard output goes
+
+
 def script() -> None:
     """The installed command. A run ends soon: its garbage can wait, and nothing is left to tidy up after the answer."""
     gc.set_threshold(200_000)
@@ -65,6 +69,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINE
+    except OSError as fault:
+        if fault.errno not in _NO_ROOM:
+            raise
+        report([problem("unwritable-file", f"cannot write the answer: {fault.strerror}")], as_json)
+        return FAULTY
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

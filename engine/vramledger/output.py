@@ -18,6 +18,7 @@ def whole_file(path: str | Path, overwrite: bool = True) -> Iterator[IO[str]]:
     Its folder is made where it is missing. Raises Problems where it cannot be written, or is there and shall stay.
     """
     target = Path(path)
+    replaceable(target)
     if not overwrite and os.path.lexists(target):
         raise Problems([_exists(target)])
     part = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
@@ -37,6 +38,13 @@ def whole_file(path: str | Path, overwrite: bool = True) -> Iterator[IO[str]]:
     finally:
         with suppress(OSError):
             part.unlink()
+
+
+def replaceable(target: Path) -> None:
+    """Raises Problems for what is no file, such as a device: another file would take its place."""
+    if target.exists() and not target.is_file() and not target.is_dir():
+        hint = "without -o answers go to standard output"
+        raise Problems([problem("unwritable-file", f"{target} is no file", Place(str(target)), hint)])
 
 
 def _exists(target: Path) -> Problem:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vramledger.commands.command import FAILED, FAULTY, FINE, Arguments
 from vramledger.cores import cores
+from vramledger.output import replaceable
 from vramledger.problems import Place, Problems, nearest, problem
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def form_of(options: argparse.Namespace) -> str:
     output = options.output or ""
     named = "jsonl" if options.json else options.format
     suffix = Path(output).suffix.lower()
+    replaceable(Path(output))
     if Path(output).is_dir() and output and not _is_folder(output):
         message = f"{output[:200]} is a folder"
         raise Problems([problem("unwritable-file", message, Place(output[:200]), "NAME/ is a new folder of parts")])
