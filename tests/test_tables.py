@@ -140,6 +140,8 @@ def test_flags_and_texts_as_other_tools_write_them():
     flags = ["true", "True", "FALSE", None]
     found = vramledger.evaluate_table(pa.table({"loss.keep_logits": flags}), BASE, select=["loss.keep_logits"])
     assert (found["loss.keep_logits"].to_pylist(), found["problem"].null_count) == (flags, 4)
+    pieces = pa.table({"model": pa.chunked_array([["gpt2", None], ["llama-3-8b", None]])})
+    assert vramledger.evaluate_table(pieces, BASE)["problem"].null_count == 4
     models = pa.table({"model": pa.array(["gpt2", None], pa.string_view())})
     assert vramledger.evaluate_table(models, BASE)["problem"].null_count == 2
 

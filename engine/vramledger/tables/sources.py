@@ -106,13 +106,13 @@ def text_of(value: Any) -> str | None:
 
 
 def flat(table: pa.Table) -> pa.Table:
-    """A table with its nested fields as dotted names, and texts that Arrow has no functions for as plain ones."""
+    """A table in one piece, its nested fields as dotted names, texts that Arrow has no functions for as plain ones."""
     while any(pa.types.is_struct(field.type) for field in table.schema):
         table = table.flatten()
     for position, field in enumerate(table.schema):
         if pa.types.is_string_view(field.type):
             table = table.set_column(position, field.name, table[position].cast(pa.string()))
-    return table
+    return table.combine_chunks()  # Arrow cannot tell the texts of several pieces apart where some are missing
 
 
 def hash_of(content: bytes) -> str:

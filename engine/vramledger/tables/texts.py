@@ -137,6 +137,7 @@ class CsvSource(LinesSource):
         )
         if bad:
             table = _with_gaps(table, bad)
+        table = table.combine_chunks()
         columns = {name: _texts(name, table[name], bad) for name in table.column_names}
         places = _lines_of(content, line) if bad else []  # fewer than rows where other signs end a line too
         return columns, {row: f"{self.path}:{places[min(row, len(places) - 1)]}: {said}" for row, said in bad.items()}
