@@ -241,3 +241,11 @@ def test_no_room_on_standard_output_is_told():
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(words, check=False, env=place, stdout=full, stderr=subprocess.PIPE)
     assert (done.returncode, b"error: unwritable-file" in done.stderr, b"Traceback" in done.stderr) == (2, True, False)
+
+
+def test_progress_is_for_terminals(run, monkeypatch):
+    words = ("sweep", "gpt2", "--over", "batch.size=1:9", "--part-rows", "2", "-o", "grid.csv")
+    assert run(*words)[2] == "9 rows; written to grid.csv\n"
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    code, _, err = run(*words)
+    assert (code, "rows" in err, err.endswith("9 rows; written to grid.csv\n")) == (0, True, True)

@@ -156,17 +156,18 @@ def _for_people(work: Work, options: argparse.Namespace, workers: int, wanted: A
     counts = Counts()
     held: list[Any] = []
 
-    def parts() -> Iterator[Any]:
+    def parts(told: Told) -> Iterator[Any]:
         nonlocal counts
-        for table, found in tables(work, workers, lambda _: None):
+        for table, found in tables(work, workers, told):
             counts = counts.plus(found)
             yield table
 
     merge = _merge_of(wanted)
     shown = 0
-    for table in merge(parts()) if merge else parts():
-        held += table.slice(0, max(0, _SHOWN - shown)).to_pylist()
-        shown += table.num_rows
+    with _watched(sum(span.size for span in work.spans()), quiet=False) as told:
+        for table in merge(parts(told)) if merge else parts(told):
+            held += table.slice(0, max(0, _SHOWN - shown)).to_pylist()
+            shown += table.num_rows
     made = [*of_rows(held, work.schema), blocks.Lines([_summary(counts), *_more(shown - len(held))])]
     if options.output:
         with whole_file(options.output) as file:
@@ -193,9 +194,15 @@ def _watched(total: int, quiet: bool) -> Iterator[Told]:
         TextColumn("rows"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.speed:,.0f} a second", justify="right"),
+        TextColumn("{task.fields[rate]}", justify="right"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("rows", total=total)
-        yield lambda rows: progress.advance(task, rows)
+        task = progress.add_task("rows", total=total, rate="")
+
+        def told(rows: int) -> None:
+            progress.advance(task, rows)
+            speed = progress.tasks[0].speed  # None at first
+            progress.update(task, rate=f"{speed:,.0f} a second" if speed else "")
+
+        yield told
