@@ -87,7 +87,7 @@ def test_what_parts_differs_and_what_differs_parts():
             found = list(partings(*(ledger.derivation(name).step for ledger in (first, second))))
             assert bool(found) == (sides[0] != sides[1] and any(sides)), name
             assert all((one.first, one.first_place) != (one.second, one.second_place) for one in found), name
-            assert len({one.name for one in found}) == len(found)
+            assert len({(one.name, one.first, one.second) for one in found}) == len(found)
 
 
 def test_the_command(run, snapshot):
