@@ -117,7 +117,10 @@ def test_each_way_of_counting_says_what_it_counts_and_leaves_out(run):
     assert (code, err) == (0, "")
     told = " ".join(out.split())
     assert "B: DeepSpeed's estimate_zero3_model_states_mem_needs; four bytes a parameter" in told
-    assert "counts parameters 2.101 GB, partitioned 18.068 GB has no share for gradients, optimizer" in told
+    assert (
+        "counts parameters 2.101 GB, where A has 2.008 GB counts partitioned 18.068 GB: What all devices share" in told
+    )
+    assert "has no part of its own for what A counts as gradients 2.008 GB, optimizer 4.015 GB" in told
     assert "warns: the command loads the base model, without its output head" in told
     sides = json.loads(run(*given, "--conventions", chosen, "--json")[1])["sides"]
     assert sides[1]["components"] == {"parameters": 4 * 525_336_576, "partitioned": 18 * 8_030_261_248 // 8}

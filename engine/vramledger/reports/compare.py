@@ -7,12 +7,13 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from vramledger.evaluation.brief import brief
-from vramledger.evaluation.ledger import HEADLINES, TOTAL, Ledger
+from vramledger.evaluation.ledger import COMPONENTS, HEADLINES, TOTAL, Ledger
 from vramledger.evaluation.parting import Parting, partings
 from vramledger.evaluation.show import in_bytes, is_bytes, show
 from vramledger.evaluation.values import NotApplicable, as_json
 from vramledger.problems import Problems
 from vramledger.reports.blocks import Block, Lines, Table
+from vramledger.rules.tree import Scalar, find
 
 SHOWN = 6  # partings of two, unless all are asked for
 WIDE = 3  # sides that stand beside each other; more stand below each other, with fewer quantities
@@ -39,7 +40,8 @@ def blocks(sides: Sequence[Side], verbose: bool) -> Iterator[Block]:
         yield Table(("quantity", *letters), figures, frozenset(range(1, len(sides) + 1)))
     else:
         named = [row for row in figures if row[0] in NARROW]
-        turned = list(zip(letters, *(row[1:] for row in named), strict=True))
+        called = [f"{letter} {_way(side)}".rstrip() for letter, side in zip(letters, sides, strict=True)]
+        turned = list(zip(called, *(row[1:] for row in named), strict=True))
         yield Table(("", *(row[0] for row in named)), turned, frozenset(range(1, len(named) + 1)))
     for number, side in enumerate(sides):
         if side.says:
@@ -47,6 +49,11 @@ def blocks(sides: Sequence[Side], verbose: bool) -> Iterator[Block]:
     for number, side in enumerate(others, 1):
         shown = None if verbose else SHOWN if len(others) == 1 else 1
         yield Lines(list(_story(base, side, _letter(number), shown)))
+
+
+def _way(side: Side) -> str:
+    """The way of counting, where it is what sides differ in."""
+    return side.ledger.convention if side.says and isinstance(side.ledger, Ledger) else ""
 
 
 def _letter(number: int) -> str:
@@ -59,11 +66,25 @@ def _counting(base: Side, side: Side, letter: str) -> Iterator[str]:
     if not isinstance(side.ledger, Ledger):
         return
     parts = side.ledger.components
-    yield "  counts " + (", ".join(f"{name} {_bytes(value)}" for name, value in parts.items()) or "nothing")
-    left = [name for name in base.ledger.components if name not in parts] if isinstance(base.ledger, Ledger) else []
+    others = base.ledger.components if isinstance(base.ledger, Ledger) and side is not base else parts
+    if side is base or not parts:
+        yield "  counts " + (", ".join(f"{name} {_bytes(value)}" for name, value in parts.items()) or "nothing")
+    for name, value in parts.items() if side is not base else ():
+        known = others.get(name)
+        made = "" if known is not None else _made_of(side.ledger, name)
+        beside = f", where A has {_bytes(known)}" if known is not None and known != value else ""
+        yield f"  counts {name} {_bytes(value)}{beside}{made and f': {made}'}"
+    left = [f"{name} {_bytes(value)}" for name, value in others.items() if name not in parts and value != 0]
     if left:
-        yield "  has no share for " + ", ".join(left)
+        yield "  has no part of its own for what A counts as " + ", ".join(left)
     yield from (f"  warns: {text}" for text in side.ledger.warnings)
+
+
+def _made_of(ledger: Ledger, component: str) -> str:
+    """What a convention says of a component."""
+    node = ledger.program.ruleset.tree("convention", ledger.convention)
+    said = find(node, iter(("tables", COMPONENTS, "fill", component, "says")))
+    return said.text.rstrip(".") if isinstance(said, Scalar) and said.text != component else ""
 
 
 def _bytes(value: Any) -> str:
@@ -98,6 +119,8 @@ def _value(side: Side, name: str) -> str:
     value, unit = _of(side.ledger, name)
     if isinstance(value, NotApplicable):
         return "n/a"
+    if side.says and name in NARROW and name != TOTAL and name.removesuffix(".bytes") not in side.ledger.components:
+        return ""  # its total is made of other parts
     return _bytes(value) if is_bytes(unit) and isinstance(value, tuple) else show(value, unit)
 
 
@@ -119,6 +142,8 @@ def _story(base: Side, side: Side, letter: str, shown: int | None) -> Iterator[s
     if isinstance(base.ledger, Problems):
         return
     found = list(parted(base.ledger, side.ledger))
+    if side.says:  # its own rules say more of a way of counting than rows that it lacks
+        found.sort(key=lambda parting: "rule of convention" not in parting.second)
     if not found:
         yield f"A and {letter} come to the same."
         return
