@@ -295,9 +295,15 @@ def by_formula(batch: Column, length: Column, rank: Column, accumulation: Column
     for moment in at[1:]:
         peak = np.maximum(peak, moment)
     allocated = peak + WORKSPACE * 2
+    # stages/overhead: loss.taken_bytes
+    before = [moment for order, moment in zip(ORDERS, at, strict=True) if order < 3]
+    taken = before[0]
+    for moment in before[1:]:
+        taken = np.maximum(taken, moment)
+    taken = np.maximum(at[ORDERS.index(4)], taken + logits + output + loss_gradient) + WORKSPACE * 2
     # stages/overhead: reserved.bytes, overhead.bytes; stages/total: total.bytes, fits
     reserved_low = round_up(allocated, SEGMENT)
-    reserved_high = round_up(ceil_div(allocated * 115, 100) + OPEN, SEGMENT)
+    reserved_high = round_up(ceil_div(np.maximum(allocated, taken) * 115, 100) + OPEN, SEGMENT)
     total_low, total_high = reserved_low + OVERHEAD[0], reserved_high + OVERHEAD[1]
     return {
         "parameters.bytes": parameters,

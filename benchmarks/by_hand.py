@@ -17,6 +17,7 @@ FROZEN = 16060522496  # bytes of the model's own parameters
 LORA = 10485760  # bytes of the adapter's parameters for each rank
 SAVED, SAVED_RANK = 9441536, 896  # bytes saved for each token, and for each token and rank
 LOSS = 128256 * 4 + 8  # bytes that the loss keeps for each token
+NORM = 4096 * (2 + 2 + 2 + 4 + 2)  # bytes for each token where the last norm computes
 OUTPUT, COPY = 128256 * 2, 128256 * 4  # the logits of a token, in bf16 and in fp32
 OVERHEAD = (287047680, 666632192)
 CAPACITY = 81089 * 2**20
@@ -45,23 +46,32 @@ def by_hand(b: Column, s: Column, r: Column, accumulation: Column) -> dict[str, 
     peak = tokens * (2 * COPY)
     peak += activations
     peak += logits
-    peak += gradients * (accumulation > 1)
-    np.maximum(peak, optimizer, out=peak)  # the optimizer's state is twice the gradients too
-    # allocated, but for the workspaces, which are whole segments
+    persist = accumulation > 1
+    peak += gradients * persist
+    # what the allocator may have taken by the loss: beside it the last norm, and the logits of the micro-batch before
+    taken = persist * OUTPUT
+    taken += NORM
+    taken *= tokens
+    taken += peak
+    # allocated, but for the workspaces, which are whole segments; the optimizer's state is twice the gradients
     tokens *= OUTPUT + 8
+    tokens += parameters
+    tokens += optimizer
+    np.maximum(peak, optimizer, out=peak)
+    np.maximum(taken, optimizer, out=taken)
     peak += tokens
-    peak += parameters
-    peak += optimizer
+    taken += tokens
     # total: whole segments and the overhead; at most 115 percent and what lies open more
-    low = peak + (SEGMENT - 1)
+    low = peak
+    low += SEGMENT - 1
     low &= -SEGMENT
     low += WORKSPACES + OVERHEAD[0]
-    peak *= 23
-    peak += 23 * WORKSPACES + 19
-    peak //= 20
-    peak += SEGMENT - 1
-    peak &= -SEGMENT
-    peak += OPEN + OVERHEAD[1]
+    taken *= 23
+    taken += 23 * WORKSPACES + 19
+    taken //= 20
+    taken += SEGMENT - 1
+    taken &= -SEGMENT
+    taken += OPEN + OVERHEAD[1]
     return {
         "parameters.bytes": parameters,
         "gradients.bytes": gradients,
@@ -71,6 +81,6 @@ def by_hand(b: Column, s: Column, r: Column, accumulation: Column) -> dict[str, 
         "overhead.bytes.low": OVERHEAD[0],
         "overhead.bytes.high": OVERHEAD[1],
         "total.bytes.low": low,
-        "total.bytes.high": peak,
-        "fits": (peak <= CAPACITY, low <= CAPACITY),
+        "total.bytes.high": taken,
+        "fits": (taken <= CAPACITY, low <= CAPACITY),
     }
