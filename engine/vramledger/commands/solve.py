@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vramledger.commands.command import FAILED, FINE, SCENARIO, Command, overrides, print_json
 from vramledger.commands.meant import meant
 from vramledger.commands.sweep import OVER, over
+from vramledger.problems import Place, Problems, problem
 
 if TYPE_CHECKING:
     from vramledger.evaluation.ledger import Ledger
@@ -26,6 +27,9 @@ def run(ruleset: Any, options: argparse.Namespace) -> int:
     from vramledger.reports.solve import to_dict
     from vramledger.tables.solve import Solver
 
+    if options.min and options.max:
+        message = "--min and --max are given both"
+        raise Problems([problem("wrong-shape", message, Place("--min"), "ask for one at a time")])
     raw, given = read_raw(meant(ruleset, options.scenario)), overrides(options)
     if options.over:
         return _for_each(ruleset, raw, given, options)
@@ -44,7 +48,6 @@ def _for_each(ruleset: Any, raw: Any, given: dict[str, Any], options: argparse.N
     import sys
 
     from vramledger.evaluation.show import show
-    from vramledger.problems import Problems
     from vramledger.reports import blocks
     from vramledger.reports.solve import to_dict
     from vramledger.tables.evaluate import told_of

@@ -71,7 +71,9 @@ def parse_json(content: bytes, shown: str) -> tuple[dict[str, Any], Problem | No
     if fault is not None:
         return {}, fault
     try:
-        data = json.loads(text, parse_float=_decimal, parse_constant=_constant, object_pairs_hook=_fields)
+        data = json.loads(
+            text, parse_float=_decimal, parse_int=_whole, parse_constant=_constant, object_pairs_hook=_fields
+        )
     except json.JSONDecodeError as wrong:
         cut = wrong.pos >= len(text.rstrip()) or wrong.msg.startswith("Unterminated")
         noted = text[wrong.pos : wrong.pos + 1] in ("/", "#")
@@ -123,6 +125,15 @@ def _decimal(text: str) -> Any:
     if len(text) > 60 or abs(int(text.lower().partition("e")[2] or 0)) > 60:
         raise ValueError(f"a number outside what can be meant: {text[:40]}")
     return exact(Fraction(text))
+
+
+_MOST_DIGITS = 1000
+
+
+def _whole(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"a number outside what can be meant: {text[:40]}")
+    return int(text)
 
 
 def _constant(text: str) -> Any:

@@ -133,7 +133,8 @@ class Solver:
     def _bounds(self, fact: str) -> tuple[int, int]:
         """The least and the largest number that a fact may be."""
         read = read_scenario(self.ruleset, self.raw, self.overrides)
-        declared = read.program.declarations.get(fact)
+        declarations = read.program.declarations
+        declared = declarations.get(fact) or declarations.get(f"{fact}.name")
         if declared is None:
             return 0, MOST
         if declared.type.kind != "number":
