@@ -88,12 +88,17 @@ def test_json_lines(rows):
         "nonsense",
         "[1]",
         '{"batch.size": 3, "kept": true}',
+        '{"batch.size": 3, "batch": {"size": 4}}',
     ]
     table, faults = read(written("a.jsonl", "\n".join(lines)), rows)
-    assert {row: said.split(": ")[1] for row, said in faults.items()} == {2: "json-syntax", 3: "json-shape"}
-    assert table["batch.size"].to_pylist() == [1.0, 2.5, None, None, 3.0]
-    assert table["adapter.targets"].to_pylist() == ['["q"]', None, None, None, None]
-    assert table["kept"].to_pylist() == [None] * 4 + ["true"]
+    assert {row: said.split(": ")[1] for row, said in faults.items()} == {
+        2: "json-syntax",
+        3: "json-shape",
+        5: "wrong-shape",
+    }
+    assert table["batch.size"].to_pylist() == [1.0, 2.5, None, None, 3.0, None]
+    assert table["adapter.targets"].to_pylist() == ['["q"]', None, None, None, None, None]
+    assert table["kept"].to_pylist() == [None] * 4 + ["true", None]
 
 
 def test_lines_that_end_otherwise():

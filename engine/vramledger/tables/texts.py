@@ -90,7 +90,13 @@ class JsonSource(LinesSource):
             if not isinstance(data, dict):
                 faults[number] = f"{self.path}:{at}: json-shape: expected an object of fields"
                 continue
-            for name, value in _dotted(data, ""):
+            fields = list(_dotted(data, ""))
+            given = dict(fields)
+            if len(given) < len(fields):
+                twice = next(name for name, _ in fields if [other for other, _ in fields].count(name) > 1)
+                faults[number] = f"{self.path}:{at}: wrong-shape: {twice} is given twice"
+                continue
+            for name, value in given.items():
                 columns.setdefault(name, [None] * len(lines))[number] = value
         return columns, faults
 
