@@ -19,6 +19,7 @@ from vramledger.inputs.raw import read_raw
 from vramledger.inputs.scenario import Scenario, read_scenario
 from vramledger.rules.load import RuleSet
 from vramledger.rules.open import open_rules, opened
+from vramledger.rules.recent import Recent
 
 RULES = opened()
 DEEP = settings(
@@ -470,3 +471,17 @@ def test_reasons_hold_their_own_numbers():
         ledger = evaluate_with(rules, {"model": {"parameters": 10**9}, "batch": {"size": size}})
         assert "object at" not in ledger["kv_cache.bytes"].reason
         assert ledger["kv_cache.bytes"] == Ledger(ledger.program, ledger.facts)["kv_cache.bytes"]
+
+
+def test_what_is_remembered_of_shapes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    ruleset = open_rules()
+    monkeypatch.setattr(ruleset, "plans", Recent(2))
+    monkeypatch.setattr(ruleset, "programs", Recent(1))
+    monkeypatch.setattr(ruleset, "readings", Recent(2))
+    totals = []
+    for _ in range(3):
+        for precision in ("fp32", "bf16", "fp16"):
+            totals.append(evaluate_with(ruleset, {"model": "gpt2", "precision": precision}).total)
+            assert max(len(ruleset.plans), len(ruleset.programs) + 1, len(ruleset.readings)) <= 2
+    assert totals == totals[:3] * 3
+    assert len(set(totals)) > 1
