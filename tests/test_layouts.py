@@ -390,7 +390,7 @@ def test_experts_are_shared_by_fewer_devices_than_layers() -> None:
 
 
 def test_every_class_of_devices_is_shown() -> None:
-    """Stages with their layers; what they hold at the fullest moment of each adds up, and one of them is the answer's."""
+    """Stages with their layers; what they hold at their fullest adds up, and one of them is the answer's."""
     ledger = staged(data=2, tensor=2, pipeline=4, first_layers=6)
     classes = ledger.classes
     assert [(one["devices"], one["layers"], one["in_flight"]) for one in classes] == [
