@@ -422,7 +422,11 @@ def test_replicas_of_stages_have_buckets_too() -> None:
 
 
 def test_a_schedule_in_the_shape_of_a_v_has_both_ends_on_its_first_stage() -> None:
-    first, *others = staged(pipeline=4, schedule="zb-v").table("stages")
+    ledger = staged(pipeline=4, schedule="zb-v")
+    first, *others = ledger.table("stages")
+    assert ledger["fullest.place"] == 0
+    for quantity in ("parameters", "master", "gradients", "optimizer"):
+        assert ledger[f"{quantity}.bytes"] == first[f"{quantity}_bytes"]
     assert first["parameters_bytes"] == 2 * (8 * 218112000 + 2 * 128256 * 4096 + 4096)
     assert {one["parameters_bytes"] for one in others} == {2 * 8 * 218112000}
 
