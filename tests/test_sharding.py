@@ -18,6 +18,7 @@ from vramledger.rules.open import opened
 
 DATA = Path(__file__).parent / "data"
 ABOUT, *ROWS = [json.loads(line) for line in (DATA / "sharded.jsonl").read_text(encoding="utf-8").splitlines()]
+LAID = [json.loads(line) for line in (DATA / "layouts.jsonl").read_text(encoding="utf-8").splitlines()]
 RULES = opened()
 WHOLE, CATEGORY = Fraction(1, 10000), Fraction(3, 100)
 PHASES = {"fwd_peak": "forward", "bwd_peak": "backward", "opt_peak": "step"}
@@ -74,6 +75,13 @@ def test_every_counted_peak(row: dict[str, Any]) -> None:
 def test_every_record_is_there() -> None:
     assert len({row["id"] for row in ROWS}) == len(ROWS) == 21
     assert "PyTorch 2.13.0" in ABOUT["about"]
+
+
+@pytest.mark.parametrize("row", LAID[1:], ids=[row["id"] for row in LAID[1:]])
+def test_peaks_of_layouts(row: dict[str, Any]) -> None:
+    """Random settings: groups of one shard, micro-batches that are not reduced, buckets, flat parameters, ZeRO."""
+    ledger = evaluate_with(RULES, row["scenario"], base=DATA)
+    assert abs(ledger["allocated.bytes"] - row["value_bytes"]) <= Fraction(2, 1000) * row["value_bytes"]
 
 
 def ask(**more: Any) -> vramledger.Ledger:
