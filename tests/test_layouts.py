@@ -300,6 +300,19 @@ def test_arguments_of_megatron_are_read(tmp_path: Path) -> None:
     assert (other["model.layers"], other["parallel.tensor"]) == (12, 8)
 
 
+@pytest.mark.parametrize(
+    ("method", "layers", "told"),
+    [("block --recompute-num-layers 4", 32, False), ("uniform --recompute-num-layers 2", 96, True)],
+)
+def test_layers_that_megatron_computes_again(method: str, layers: int, told: bool, tmp_path: Path) -> None:
+    """A block is so many layers of each stage; of units of several layers the rest is told."""
+    said = SCRIPT.replace("--recompute-activations", f"--recompute-granularity full --recompute-method {method}")
+    (tmp_path / "run.sh").write_text(said, encoding="utf-8")
+    ledger = evaluate_with(RULES, {"model": {"vocab_size": 51200}, "parallel": {"megatron": "run.sh"}}, base=tmp_path)
+    assert (ledger["checkpointing.name"], ledger["checkpointing.layers"]) == ("full", layers)
+    assert any("2 at a time" in text for text in ledger.warnings) == told
+
+
 QUOTED = """\
 TP=1
 MOE="--num-experts 64 --moe-router-topk 6 --moe-ffn-hidden-size 1408 --moe-layer-freq ([0]*1+[1]*26)"
