@@ -102,14 +102,13 @@ def _for_people(found: Solution, changes: list[Any]) -> Iterator[Any]:
 
 
 def _best_of_each(rows: list[Any], changes: list[Any]) -> list[Any]:
-    """The first of all, and of each fact at least one: many entries of a kind are alike."""
-    seen: dict[str, int] = {}
-    kept = []
-    for row, change in zip(rows, changes, strict=True):
-        seen[change.fact] = seen.get(change.fact, 0) + 1
-        if seen[change.fact] <= _EACH:
-            kept.append(row)
-    return kept[:_SHOWN]
+    """The best of each fact, and as many more of the first as there is room for: many entries of a kind are alike."""
+    places: dict[str, list[int]] = {}
+    for place, change in enumerate(changes):
+        places.setdefault(change.fact, []).append(place)
+    best = [found[0] for found in places.values()]
+    more = sorted(place for found in places.values() for place in found[1:_EACH])
+    return [rows[place] for place in sorted([*best, *more[: max(0, _SHOWN - len(best))]])]
 
 
 _EACH = 3

@@ -162,11 +162,10 @@ class Solver:
             try:
                 other = self._ledger({fact: value})
                 total = other.total
-                enough = other.value_of(self.formula) is True
+                if not isinstance(total, NotApplicable) and high(total) < now:
+                    found.append(Change(fact, value, total, other.value_of(self.formula) is True))
             except Problems:
                 continue  # this scenario cannot have it
-            if not isinstance(total, NotApplicable) and high(total) < now:
-                found.append(Change(fact, value, total, enough))
         return sorted(found, key=lambda change: (high(change.total), change.fact, str(change.value)))
 
     def _ledger(self, said: Mapping[str, Any]) -> Ledger:
