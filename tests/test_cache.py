@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from vramledger.rules import cache
+from vramledger.rules import cache, files
 from vramledger.rules import open as opening
 from vramledger.rules.files import Said, gather, signed
 from vramledger.rules.open import open_rules
@@ -117,3 +117,16 @@ def test_hashes_are_known_of_files_that_did_not_change(place, specs, monkeypatch
     assert known() == Said("hash", ["of one"])
     (specs / "ours.yaml").write_text(OPTIMIZER.replace("m: {}", "v: {}"), encoding="utf-8")
     assert known() is None
+
+
+def test_the_bundled_files_are_not_looked_at_for_every_answer(monkeypatch):
+    looked = []
+    monkeypatch.setattr(files, "signed", lambda base: looked.append(base) or ())
+    monkeypatch.setattr(files, "_looked_at", {})
+    own = ["mine"]
+    for _ in range(3):
+        files.signature(own)
+    assert (len(looked), looked.count("mine")) == (4, 3)
+    monkeypatch.setattr(files, "_SECOND", -1.0)
+    files.signature(own)
+    assert (len(looked), looked.count("mine")) == (6, 4)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -79,10 +81,23 @@ Signature = tuple[tuple[str, int, int, int, int], ...]  # of each file its path,
 def signature(folders: Iterable[str]) -> Signature | None:
     """What tells whether `gather` would read the same again; None where that cannot be told."""
     try:
-        bundled = signed(str(folder("specs")))
-        return (*bundled, *(one for base in (*_of_packages(), *folders) for one in signed(base)))
+        return (*_bundled(str(folder("specs"))), *(one for base in (*_of_packages(), *folders) for one in signed(base)))
     except OSError:
         return None
+
+
+_SECOND = 1.0
+_looked_at: dict[str, tuple[float, Signature]] = {}
+
+
+def _bundled(base: str) -> Signature:
+    """The signature of the bundled files, which are many: once looked at, they are looked at again a second later."""
+    now = time.monotonic()
+    at, found = _looked_at.get(base, (-math.inf, ()))
+    if now - at > _SECOND:
+        found = signed(base)
+        _looked_at[base] = (now, found)
+    return found
 
 
 def _of_packages() -> list[str]:
