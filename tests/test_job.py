@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import datetime
+import decimal
 import gc
 import json
 import os
@@ -225,6 +227,15 @@ def test_a_folder_that_is_there_is_not_written_over(run):
     Path("out", "mine.txt").write_text("mine", encoding="utf-8")
     code, _, err = run(*SWEEP, "-o", "out/", "--format", "csv")
     assert (code, "error: file-exists" in err, contents("out")) == (2, True, {"mine.txt": b"mine"})
+
+
+def test_columns_that_a_form_has_no_values_for_are_texts(run):
+    day, word = pa.array([datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)]), pa.array([b"x"])
+    kept = {"when": day, "price": pa.array([decimal.Decimal("1.5")]), "raw": word, "names": [["a", "b"]]}
+    pq.write_table(pa.table({"model": ["gpt2"], **kept}), "rows.parquet")
+    for form in ("csv", "jsonl", "table"):
+        code, out, _ = run("batch", "rows.parquet", "--keep", ",".join(kept), "--select", "fits", "--format", form)
+        assert (code, "2024-01-02" in out, "1.5" in out) == (0, True, True)
 
 
 @pytest.mark.parametrize("form", ["csv", "table"])

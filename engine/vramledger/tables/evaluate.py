@@ -197,7 +197,7 @@ class Evaluator:
             value, fault = _cell(one, known.get(one.quantity))
             found.append(value)
             said += [fault] if fault else []
-        return found, "; ".join(said) or None
+        return found, "; ".join(dict.fromkeys(said)) or None
 
 
 def _within(

@@ -50,11 +50,11 @@ class Csv(Writer):
 
     def __init__(self, stream: IO[bytes], schema: pa.Schema) -> None:
         super().__init__(stream, schema)
-        pv.write_csv(_plain(schema.empty_table()), stream)
+        pv.write_csv(_flat(_plain(schema.empty_table())), stream)
 
     def write(self, part: pa.Table) -> None:
         held = io.BytesIO()
-        pv.write_csv(_plain(part), held, pv.WriteOptions(include_header=False, quoting_style="needed"))
+        pv.write_csv(_flat(_plain(part)), held, pv.WriteOptions(include_header=False, quoting_style="needed"))
         self.stream.write(held.getbuffer())
 
 
@@ -106,7 +106,7 @@ def _lines(part: pa.Table) -> Iterator[str]:
         yield from part[held[0]].to_pylist()
         return
     for row in part.to_pylist():
-        yield json.dumps({name: _number(value) for name, value in row.items()}, ensure_ascii=False)
+        yield json.dumps({name: _number(value) for name, value in row.items()}, ensure_ascii=False, default=str)
 
 
 def _number(value: Any) -> Any:
@@ -118,6 +118,15 @@ def _plain(table: pa.Table) -> pa.Table:
     for position, field in enumerate(table.schema):
         if pa.types.is_null(field.type) or pa.types.is_dictionary(field.type):
             table = table.set_column(position, field.name, table[position].cast(pa.string()))
+    return table
+
+
+def _flat(table: pa.Table) -> pa.Table:
+    """A table whose lists and mappings are texts, as a cell has them."""
+    for position, field in enumerate(table.schema):
+        if pa.types.is_nested(field.type):
+            cells = [None if cell is None else json.dumps(cell, default=str) for cell in table[position].to_pylist()]
+            table = table.set_column(position, field.name, pa.array(cells, pa.string()))
     return table
 
 
