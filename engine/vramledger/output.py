@@ -42,7 +42,7 @@ def whole_file(path: str | Path, overwrite: bool = True) -> Iterator[IO[str]]:
 
 def replaceable(target: Path) -> None:
     """Raises Problems for what is no file, such as a device: another file would take its place."""
-    if target.exists() and not target.is_file() and not target.is_dir():
+    if os.path.exists(target) and not target.is_file() and not target.is_dir():  # noqa: PTH110 - Path's raises for long names
         hint = "without -o answers go to standard output"
         raise Problems([problem("unwritable-file", f"{target} is no file", Place(str(target)), hint)])
 
