@@ -143,7 +143,7 @@ def main() -> None:
     row("compiled call of a known shape", us(compiled), f"by hand {us(hand)}", ratio(compiled, hand), "2.5 x")
     row("  with its forks and results by name", us(best(lambda: plan.run(read.facts), 9, 2_000)))
     evaluate_with(rules, SCENARIO)
-    row("evaluate() of a known shape", us(best(lambda: evaluate_with(rules, SCENARIO)["total.bytes"], 9, 200)))
+    row("a scenario of a known shape", us(best(lambda: evaluate_with(rules, SCENARIO)["total.bytes"], 9, 200)))
     row("specialising a new shape", ms(best(lambda: anew(rules, read, plan.targets), 9)))
     other = read_scenario(rules, read_raw({**SCENARIO, "hardware": "rtx-4090"}))
     row("  on another device", ms(best(lambda: Plan(other.program, other.facts, plan.targets), 9)))
