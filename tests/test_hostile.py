@@ -109,9 +109,11 @@ def assert_bounded(cost, beside):
 LONG = {
     "a choice in each row",
     "a maximum in each row",
+    "any of many",
     "any of many, often",
     "blank lines",
     "columns of all rows",
+    "counts within counts",
     "comments",
     "entries that extend a large one",
     "formulas of four thousand letters",

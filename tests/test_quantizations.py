@@ -289,7 +289,7 @@ def test_a_method_that_is_not_known_is_named() -> None:
     strange = run({"quant_method": "frobnicate", "bits": 3})
     assert strange["parameters.bytes"] == WHOLE
     assert "no quantization lists quant_method frobnicate" in " ".join(strange.warnings)
-    assert "did you mean gptq?" in " ".join(run({"quant_method": "gptqq"}).warnings)
+    assert "did you mean gptq or vptq?" in " ".join(run({"quant_method": "gptqq"}).warnings)
     assert "counted as if they were not" in " ".join(run({"load_in_4bit": True}).warnings)
 
 

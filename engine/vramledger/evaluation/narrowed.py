@@ -130,6 +130,8 @@ class Narrowed:
 
     def _operation(self, atom: Atom, parts: list[Any]) -> Any:
         first, *under = parts
+        if under == [0]:
+            return 0  # where a divisor is 0 the rows are refused
         if not any(isinstance(part, Node) for part in parts):
             quotient = Fraction(first) / under[0] if under else Fraction(first)
             quotient = Fraction(quotient // 1) if atom.op == "floordiv" else quotient
