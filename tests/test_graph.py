@@ -585,6 +585,7 @@ def test_json_of_rules_of_our_own(own):
     assert line[place["column"] - 1 :].startswith("draft and")
 
 
+@pytest.mark.thorough
 def test_the_same_bytes_whatever_the_hash_seed(folder):
     start = [sys.executable, "-c", "import sys; from vramledger.cli import main; sys.exit(main())"]
     for arguments in (
