@@ -10,6 +10,7 @@ def cache_of_the_run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VRAMLEDGER_CACHE", str(tmp_path_factory.getbasetemp().parent / "vramledger-cache"))
         patch.setenv("VRAMLEDGER_PACKAGES", "off")
+        patch.setenv("HF_HUB_OFFLINE", "1")  # read when the hub's package is imported, which only commands do
         yield
 
 
