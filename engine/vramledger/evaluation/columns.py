@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import lru_cache
-from itertools import accumulate, pairwise
-from operator import itemgetter
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,12 +49,13 @@ threads = _Threads()
 class Each(NamedTuple):
     """A number for each of several stretches of rows, whose lengths are `counts`."""
 
-    values: list[int]
-    counts: list[int]
+    values: Column
+    counts: Column
 
-    def column(self) -> Column:
-        """The same row by row."""
-        return np.repeat(np.array(self.values), self.counts)
+
+def row_by_row(number: Any) -> Any:
+    """A part of an output as a column, or as the integer that all rows share."""
+    return np.repeat(*number) if isinstance(number, Each) else number
 
 
 class Outcome(NamedTuple):
@@ -68,29 +68,11 @@ class Outcome(NamedTuple):
     unders: list[Any]
     refused: Column | None
 
-    def parts(self, counts: Sequence[int]) -> Iterator[Outcome]:
-        """That of each stretch of rows."""
-        for number, (start, end) in enumerate(pairwise([0, *accumulate(counts)])):
-            overs, unders = ([_part(one, number, start, end) for one in some] for some in self[:2])
-            refused = None if self.refused is None else self.refused[start:end]
-            yield Outcome(overs, unders, refused if refused is not None and refused.any() else None)
-
     def taken(self, kept: Column) -> Outcome:
         """That of some of the rows."""
         unders, overs = ([row_by_row(one) for one in some] for some in (self.unders, self.overs))
         unders = [under[kept] if isinstance(under, np.ndarray) else under for under in unders]
         return Outcome([over[kept] if isinstance(over, np.ndarray) else over for over in overs], unders, None)
-
-
-def _part(number: Any, place: int, start: int, end: int) -> Any:
-    if isinstance(number, np.ndarray):
-        return number[start:end]
-    return number.values[place] if isinstance(number, Each) else number
-
-
-def row_by_row(number: Any) -> Any:
-    """A part of an output as a column, or as the integer that all rows share."""
-    return number.column() if isinstance(number, Each) else number
 
 
 class Code(NamedTuple):
@@ -100,14 +82,15 @@ class Code(NamedTuple):
     types: tuple[type, ...]
     room: tuple[type, ...]
 
-    def all(self, given: list[Column], constants: Any, count: int) -> list[Column]:
-        """The outputs of `count` rows; `constants` gives those of the rows from one on to another."""
-        found: list[Column] = [blank(count, kind) for kind in self.types]
-        in_threads(lambda start, end: self._some(given, found, constants, start, end), count)
-        return found
+    def outputs(self, count: int) -> list[Column]:
+        """Room for what it fills."""
+        return [blank(count, kind) for kind in self.types]
 
-    def _some(self, given: list[Column], found: list[Column], constants: Any, first: int, last: int) -> None:
-        """Some of the rows, chunk by chunk; NumPy lets other threads run meanwhile."""
+    def fill(self, found: Sequence[Column], given: Sequence[Column], constants: Any, first: int, last: int) -> None:
+        """Fills the outputs of some rows, chunk by chunk; `constants` gives those of the rows from one on to another.
+
+        NumPy lets other threads run meanwhile.
+        """
         room: list[Column] = [np.empty(min(last - first, CHUNK), kind) for kind in self.room]
         with np.errstate(all="ignore"):
             for start in range(first, last, CHUNK):
@@ -164,7 +147,9 @@ class Kernel:
         if not self.fits(columns, ends):
             return None
         given = [columns[name] for name in self.facts]
-        return self.outcome(self.code.all(given, self._constants, count), count)
+        found = self.code.outputs(count)
+        in_threads(lambda start, end: self.code.fill(found, given, self._constants, start, end), count)
+        return self.outcome(found, count)
 
     def _constants(self, _start: int, _end: int) -> Callable[[int], Column]:
         return self._scalars.__getitem__
@@ -185,16 +170,58 @@ class Kernel:
 
     def fits(self, columns: Mapping[str, Column], ends: Mapping[str, Bounds] | None) -> bool:
         """Whether 64 bits hold every step; the bounds of a whole table are tried before those of these rows."""
-        if ends is not None:
-            known = self._fitting or ends
-            wider = {name: (min(known[name][0], ends[name][0]), max(known[name][1], ends[name][1])) for name in ends}
-            if self._fitting == wider:  # what lies inside of bounds that fit does so as well
-                return True
-            for tried in (wider, ends):
-                if fits(self.steps.bounds(tried)):
-                    self._fitting = dict(tried)
-                    return True
+        if ends is not None and self.within(ends):
+            return True
         return fits(self.steps.bounds({name: _ends(columns[name]) for name in self.facts}))
+
+    def within(self, ends: Mapping[str, Bounds]) -> bool:
+        """Whether 64 bits hold every step for all facts between these ends."""
+        known = self._fitting or ends
+        wider = {name: (min(known[name][0], ends[name][0]), max(known[name][1], ends[name][1])) for name in ends}
+        if self._fitting == wider:  # what lies inside of bounds that fit does so as well
+            return True
+        for tried in (wider, ends):
+            if fits(self.steps.bounds(tried)):
+                self._fitting = dict(tried)
+                return True
+        return False
+
+
+class Family:
+    """Kernels of the same code and layout, whose constants differ: their rows are computed as one."""
+
+    def __init__(self, kernels: Sequence[Kernel]) -> None:
+        self.first = kernels[0]
+        self._values = np.array([kernel.constants for kernel in kernels], np.int64).T.copy()
+        self._alike = (self._values == self._values[:, :1]).all(axis=1).tolist()  # most are the same in all of them
+        places = range(len(self.first.results))
+        self._known = [
+            [_shared([kernel.results[place][side] for kernel in kernels]) for place in places] for side in (0, 1)
+        ]
+
+    def run(self, given: Sequence[Column], counts: Column) -> Outcome:
+        """The outputs of so many rows of each, side by side in the columns; all their numbers must fit."""
+        ends = np.cumsum([0, *counts])
+        count = int(ends[-1])
+
+        def constants(start: int, end: int) -> Callable[[int], Column]:
+            first, last = np.searchsorted(ends, (start, end - 1), "right") - 1
+            inside = np.diff(np.clip(ends[first : last + 2], start, end))
+            return _Spread(self._values[:, first : last + 1], self._alike, inside).of
+
+        found = self.first.code.outputs(count)
+        self.first.code.fill(found, given, constants, 0, count)
+        said = self.first.outcome(found, count)
+        overs, unders = (
+            [Each(known, counts) if isinstance(known, np.ndarray) else part for part, known in zip(*both, strict=True)]
+            for both in zip(said[:2], self._known, strict=True)
+        )
+        return Outcome(overs, unders, said.refused)
+
+
+def _shared(known: list[Any]) -> Any:
+    """A number for each of several kernels, where they do not share it, nor compute it."""
+    return None if isinstance(known[0], Ref) or all(value == known[0] for value in known) else np.array(known)
 
 
 class _Spread(NamedTuple):
@@ -206,40 +233,7 @@ class _Spread(NamedTuple):
 
     def of(self, number: int) -> Column:
         row: Column = self.values[number]
-        return row[0, ...] if self.alike[number] else np.repeat(row, self.counts)
-
-
-def together(kernels: Sequence[Kernel], given: Sequence[Sequence[Column]]) -> Outcome:
-    """The outputs of kernels of the same code, each for its own rows, whose numbers fit: fewer and longer columns."""
-    code = kernels[0].code
-    counts = [len(columns[0]) for columns in given]
-    ends = np.cumsum([0, *counts])
-    columns = [np.concatenate(parts) for parts in zip(*given, strict=True)]
-    values = np.array([kernel.constants for kernel in kernels], np.int64).T.copy()
-    alike = (values == values[:, :1]).all(axis=1).tolist()  # most are the same in all of them
-
-    def constants(start: int, end: int) -> Callable[[int], Column]:
-        first, last = np.searchsorted(ends, (start, end - 1), "right") - 1
-        inside = np.diff(np.clip(ends[first : last + 2], start, end))
-        return _Spread(values[:, first : last + 1], [True] * len(alike) if first == last else alike, inside).of
-
-    count = int(ends[-1])
-    found = kernels[0].outcome(code.all(columns, constants, count), count)
-    numbers = [
-        [_each([side(kernel.results[place]) for kernel in kernels], counts, part) for place, part in enumerate(parts)]
-        for side, parts in ((_OVER, found.overs), (_UNDER, found.unders))
-    ]
-    return Outcome(numbers[0], numbers[1], found.refused)
-
-
-_OVER, _UNDER = itemgetter(0), itemgetter(1)
-
-
-def _each(known: list[Any], counts: list[int], found: Any) -> Any:
-    """What kernels know of a part of an output, each its own; or what was found for all of them."""
-    if isinstance(found, np.ndarray):
-        return found
-    return found if all(value == found for value in known) else Each(known, counts)
+        return row[0, ...] if len(row) == 1 or self.alike[number] else np.repeat(row, self.counts)
 
 
 def in_threads(work: Callable[[int, int], None], count: int) -> None:

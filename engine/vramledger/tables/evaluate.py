@@ -13,12 +13,16 @@ import pyarrow.compute as pc
 from vramledger.evaluation.columns import Column
 from vramledger.evaluation.compiled import ledger_of
 from vramledger.evaluation.facts import Facts
+from vramledger.evaluation.specialise import Leaf
+from vramledger.evaluation.steps import Bounds
 from vramledger.evaluation.values import NotApplicable
 from vramledger.inputs.raw import IN_MEMORY, Raw
 from vramledger.inputs.scenario import read_scenario
 from vramledger.problems import Problem, Problems
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Formula
+from vramledger.tables.fleet import Fleet
+from vramledger.tables.questions import Place, settled
 from vramledger.tables.rows import CELL, Group, Numbers, Rows
 from vramledger.tables.shape import Shape, Way, follow
 from vramledger.tables.sheet import Sheet
@@ -58,6 +62,7 @@ class Evaluator:
         self.where = where
         self._asked = [*self.columns, *([Wanted(KEPT, KEPT, "", pa.bool_())] if where else [])]
         self._shapes: dict[Any, Shape | _Parting] = {}
+        self._fleet: Fleet | None = None
 
     def table(self, given: pa.Table, keep: Sequence[str] = ()) -> pa.Table:
         """The table with the answers beside it. Columns named in `keep` are carried along and not asked."""
@@ -73,13 +78,10 @@ class Evaluator:
         check_names(given.column_names, keep, self.columns)
         asked = given.drop_columns([name for name in keep if name in given.column_names])
         rows = Rows(asked)
-        sheet = Sheet(self._asked, given.num_rows)
-        ways = [way for group in rows.groups() for way in self._ways(rows, group, sheet)]
-        for some, alike in follow(ways, sheet.put):
-            self._one_by_one(rows, some, sheet, alike)
+        sheet = self._answers(rows)
         for row, said in faults.items():
-            sheet.put_one(row if rows.back is None else int(rows.back[row]), [None] * len(self._asked), said)
-        found, problems = sheet.arrays(rows)
+            sheet.put_one(row, [None] * len(self._asked), said)
+        found, problems = sheet.arrays()
         kept = None
         if self.where is not None:
             held = found.pop()
@@ -90,35 +92,74 @@ class Evaluator:
         fields = pa.schema([*given.schema, *(field for field, _ in fresh)])
         return pa.Table.from_arrays([*given.columns, *(array for _, array in fresh)], schema=fields), kept
 
-    def _ways(self, rows: Rows, group: Group, sheet: Sheet) -> Iterator[Way]:
-        """The rows of a group before the plan of their shape; what is at fault in them is told at once."""
-        shape = self._shape(rows, group)
-        if isinstance(shape, _Fault):
-            if shape.text is None:
-                self._one_by_one(rows, group.rows, sheet)
+    def _answers(self, rows: Rows) -> Sheet:
+        """The answers to all rows."""
+        groups = self._shaped(rows)
+        ends = {name: number.ends for name, number in rows.numbers.items()}
+        places = [Place(group, shape, shape.plan.root) for group, shape in groups if isinstance(shape, Shape)]
+        fleet = None
+        if rows.code is not None:
+            places = settled(rows, places, ends)
+            fleet = self._fleet_of(places, ends)
+        sheet = Sheet(self._asked, rows.count, rows.code)
+        left = []
+        if fleet is not None:
+            left = fleet.answer([place for place in places if id(place.node) in fleet.slots], rows, sheet)
+            places = [place for place in places if id(place.node) not in fleet.slots]
+        left += follow(list(self._ways(rows, places, ends, sheet)), sheet.put)
+        for some, alike in left:
+            self._one_by_one(rows, some, sheet, alike)
+        faulty = [(group, found) for group, found in groups if isinstance(found, _Fault)]
+        for (_, fault), some in zip(faulty, rows.of([group for group, _ in faulty]), strict=True):
+            if fault.text is None:
+                self._one_by_one(rows, some, sheet)
             else:
-                sheet.problems.update(dict.fromkeys(list(group.rows), shape.text))
-            return
-        if isinstance(shape, list):
-            for part in rows.split(group.rows, shape):
-                yield from self._ways(rows, part, sheet)
-            return
-        whole = len(group.rows) == rows.count
-        columns = {name: rows.numbers[name].values for name in group.varies}
-        at = slice(group.rows.start, group.rows.stop) if isinstance(group.rows, range) else group.rows
-        columns = columns if whole else {name: values[at] for name, values in columns.items()}
-        ends = {name: rows.numbers[name].ends for name in group.varies}
-        inside, left = _within(shape, columns, group.rows, ends)
-        if left is not None:
-            columns = {name: values[inside] for name, values in columns.items()}
+                sheet.problems.update(dict.fromkeys(map(int, some), fault.text))
+        return sheet
+
+    def _shaped(self, rows: Rows) -> list[tuple[Group, Shape | _Fault]]:
+        """The groups, parted by the numbers that shape the rules, and the shape of each."""
+        done: list[tuple[Group, Shape | _Fault]] = []
+        waiting = rows.groups()
+        while waiting:
+            parted = []
+            for group in waiting:
+                found = self._shape(rows, group)
+                if isinstance(found, list):
+                    parted.append((group, tuple(found)))
+                else:
+                    done.append((group, found))
+            waiting = rows.parted(parted)
+        return done
+
+    def _fleet_of(self, places: Sequence[Place], ends: Mapping[str, Bounds]) -> Fleet:
+        """The fleet of these leaves; it is kept for the next table."""
+        leaves = [place for place in places if isinstance(place.node, Leaf)]
+        grown = [place.shape.saw(place.node, place.group.size) for place in leaves]
+        held = self._fleet
+        if held is None or any(grown) or not held.serves(leaves, ends):
+            wider = ends if held is None else held.around(ends)
+            found = Fleet(self._asked, leaves, wider)
+            held = self._fleet = found if found.whole or wider == ends else Fleet(self._asked, leaves, ends)
+        return held
+
+    def _ways(self, rows: Rows, places: Sequence[Place], ends: Mapping[str, Bounds], sheet: Sheet) -> Iterator[Way]:
+        """The rows of each place, but those whose numbers are out of bounds."""
+        for place, some in zip(places, rows.of([place.group for place in places]), strict=True):
+            columns = {name: rows.numbers[name].values for name in place.group.varies}
+            if not isinstance(some, range):
+                columns = {name: values[some] for name, values in columns.items()}
+            inside, left = _within(place.shape, columns, some, ends)
+            if left is None:
+                yield place.shape.way(columns, some, ends, place.node)
+                continue
             self._one_by_one(rows, left, sheet)
-        good = group.rows if left is None else np.asarray(group.rows)[inside]
-        yield shape.way(columns, good, ends)
+            columns = {name: values[inside] for name, values in columns.items()}
+            yield place.shape.way(columns, np.asarray(some)[inside], ends, place.node)
 
     def _shape(self, rows: Rows, group: Group) -> _Found:
-        scales = tuple((name, rows.numbers[name].scale) for name in group.varies)
-        sides = tuple(rows.numbers[name].side(int(group.rows[0])) for name in group.varies)
-        key = (tuple((name, repr(value)) for name, value in group.said.items()), scales, sides)
+        scales = tuple(rows.numbers[name].scale for name in group.varies)
+        key = (repr(group.said), group.varies, scales, group.sides)
         if key in self._shapes:
             return self._shapes[key]
         found = self._made(rows, group)
@@ -129,7 +170,7 @@ class Evaluator:
         return found
 
     def _made(self, rows: Rows, group: Group) -> _Found:
-        for row in _some_of(group.rows):
+        for row in _standing_for(rows, group):
             try:
                 read = read_scenario(self.ruleset, self.raw, {**self.overrides, **rows.row(row)})
             except Problems:
@@ -138,7 +179,7 @@ class Evaluator:
             fixed = [name for name, fact in facts.items() if not _is(read.facts, fact, rows.numbers[name], row)]
             scales = {name: rows.numbers[name].scale for name in group.varies}
             return fixed or Shape(read, facts, scales, self._asked, self.where)
-        return _Fault(self._shared_fault(rows, group.rows))
+        return _Fault(self._shared_fault(rows, rows.of([group])[0]))
 
     def _shared_fault(self, rows: Rows, some: Column) -> str | None:
         """What is wrong with many rows of one shape: the same with some of them, whatever numbers they differ in."""
@@ -210,6 +251,12 @@ def _within(
         if here is not None:
             wrong = here if wrong is None else wrong | here
     return (None, None) if wrong is None else (~wrong, np.asarray(rows)[wrong])
+
+
+def _standing_for(rows: Rows, group: Group) -> Iterator[int]:
+    """A few rows of a group; the others are looked for where the first will not do."""
+    yield group.first
+    yield from (row for row in _some_of(rows.of([group])[0]) if row != group.first)
 
 
 def _some_of(rows: Column) -> list[int]:

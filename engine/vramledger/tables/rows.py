@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vramledger.evaluation.columns import Column, at_once
+from vramledger.evaluation.columns import Column
 from vramledger.inputs.raw import Written
 
 _WHOLE = r"^-?[0-9]{1,18}$"
 _DECIMAL = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
 CELL = "column "  # begins the place of what a cell says
+_ZERO = np.zeros(1, np.intp)
+_LOOKED = 2**16  # rows that are looked through at once
 _SCALES = tuple(10**power for power in range(13))
 
 
@@ -35,18 +35,21 @@ class Numbers(NamedTuple):
         if self.scale > 1:
             yield self.values % self.scale == 0
 
-    def side(self, row: int) -> tuple[bool, bool]:
-        """On which side of 0 one is, and whether it is whole."""
-        value = int(self.values[row])
-        return value < 0, value % self.scale == 0
+    def sides_of(self, rows: Column) -> list[tuple[bool, bool]]:
+        """On which side of 0 those of some rows are, and whether they are whole."""
+        values = self.values[rows]
+        return list(zip((values < 0).tolist(), (values % self.scale == 0).tolist(), strict=True))
 
 
 class Group(NamedTuple):
     """Rows of one key: which columns give which facts for all of them, and which give a number that varies."""
 
-    rows: Column
+    number: int
+    first: int  # a row of it
+    size: int
     said: dict[str, Any]
     varies: tuple[str, ...]
+    sides: tuple[tuple[bool, bool], ...]  # of each number that varies: whether it is below 0, and whether it is whole
 
 
 class Rows:
@@ -57,10 +60,8 @@ class Rows:
         self.count = table.num_rows
         self.numbers: dict[str, Numbers] = {}
         self._keys: dict[str, Column] = {}
-        self.order: Column | None = None  # the row of the table at each place; None where they are as they came
-        self.back: Column | None = None  # the place of each row
-        self.code: Column | None = None  # a number for the group of each row; None where all are of one
-        self.places: dict[range, int] = {}  # the places of a group, to its number
+        self.code: Column | None = None  # the number of each row's group; None where all are of one
+        self.next = 1  # the number of the next new group
         for name in table.column_names:
             column = table[name]
             written = _written(column)
@@ -72,71 +73,84 @@ class Rows:
             elif written is not None and found.there is not None:
                 self._keys[name] = _codes(pc.if_else(found.there, pa.scalar(None, column.type), column))
 
-    def groups(self) -> Iterator[Group]:
-        """The rows by what is no number, and by which numbers are there and on which side of 0."""
+    def groups(self) -> list[Group]:
+        """The rows by what is no number, and by which numbers are there, on which side of 0, and whole."""
+        if not self.count:
+            return []
         codes = [*self._keys.values()]
         for number in self.numbers.values():
             if number.there is not None:
-                codes.append(number.there.astype(np.int32))
-            codes += [code.astype(np.int32) for code in number.sides()]
-        self.code = _combined(codes) if self.count else None
+                codes.append(number.there.astype(np.uint16))
+            codes += [code.astype(np.uint16) for code in number.sides()]
+        self.code = _combined(codes)
         if self.code is None:
-            if self.count:
-                yield self.group(range(self.count))
-            return
-        order, self.places = _grouped(self.code)
-        self._lay(order)
-        firsts = pa.array([order[places.start] for places in self.places])
-        cells = {name: self.table[name].take(firsts).to_pylist() for name in self._keys}
-        for place, places in enumerate(self.places):
-            yield self.group(places, known={name: cell[place] for name, cell in cells.items()})
+            return self._groups(_ZERO, _ZERO, np.array([self.count]), ())
+        sizes = np.bincount(self.code)
+        self.next = len(sizes)
+        numbers = np.flatnonzero(sizes)
+        return self._groups(numbers, _firsts(self.code, sizes)[numbers], sizes[numbers], ())
 
-    def _lay(self, order: Column) -> None:
-        """Lays the rows of a group side by side; from then on a row is a place in that order."""
-        self.order = order
-        self.back = np.empty(self.count, np.int32)
-        self.back[order] = np.arange(self.count, dtype=np.int32)
-        places = pa.array(order)
+    def parted(self, groups: Sequence[tuple[Group, tuple[str, ...]]]) -> list[Group]:
+        """Groups by the values of some of their numbers, which are said of all their rows from then on."""
+        found = []
+        for (group, names), rows in zip(groups, self.of([group for group, _ in groups]), strict=True):
+            at = np.asarray(rows)
+            code = _combined([np.unique(self.numbers[name].values[at], return_inverse=True)[1] for name in names])
+            if code is None:
+                one, first, size = (np.array([each]) for each in (group.number, group.first, group.size))
+                found += self._groups(one, first, size, names)
+                continue
+            sizes = np.bincount(code)
+            numbers = np.arange(self.next, self.next + len(sizes))
+            self._move(at, numbers[code])
+            there = sizes > 0
+            found += self._groups(numbers[there], at[_firsts(code, sizes)[there]], sizes[there], names)
+        return found
 
-        def laid(number: Numbers) -> Numbers:
-            there = None if number.there is None else number.there[order]
-            values = np.asarray(pc.take(pa.array(number.values), places, boundscheck=False))
-            return number._replace(values=values, there=there)
+    def apart(self, group: Group, rows: Column) -> Group:
+        """Some rows of a group as a group of their own."""
+        number = self.next
+        self._move(rows, np.array([number]))
+        return group._replace(number=number, first=int(rows[0]), size=len(rows))
 
-        found = at_once(laid, list(self.numbers.values()), self.count)
-        self.numbers = dict(zip(self.numbers, found, strict=True))
+    def _move(self, rows: Column, numbers: Column) -> None:
+        """Puts rows into groups of new numbers."""
+        self.next = int(numbers.max()) + 1
+        if self.code is None:
+            self.code = np.zeros(self.count, np.uint16)
+        if self.next > 2**16 and self.code.dtype == np.uint16:
+            self.code = self.code.astype(np.int32)
+        self.code[rows] = numbers
 
-    def group(self, rows: Any, also: Sequence[str] = (), known: Mapping[str, Any] = MappingProxyType({})) -> Group:
-        """Rows that share a key, with the numbers named in `also` as a part of it; `known` are cells of the first."""
-        first = int(rows[0])
-        varies = tuple(
-            name
-            for name, number in self.numbers.items()
-            if name not in also and (number.there is None or bool(number.there[first]))
-        )
-        said = {
-            name: _said(name, known[name]) if name in known else self.said(name, first)
-            for name in (*self._keys, *also)
-            if name not in varies
-        }
-        return Group(rows, {name: value for name, value in said.items() if value is not None}, varies)
+    def _groups(self, numbers: Column, firsts: Column, sizes: Column, also: tuple[str, ...]) -> list[Group]:
+        """Groups by their numbers and a row of each, with the columns named in `also` as a part of their key."""
+        places = pa.array(firsts)
+        cells = {name: _plain(self.table[name].take(places)).to_pylist() for name in (*self._keys, *also)}
+        varying = {name: number for name, number in self.numbers.items() if name not in also}
+        sides = {name: number.sides_of(firsts) for name, number in varying.items()}
+        found = []
+        each = zip(numbers.tolist(), firsts.tolist(), sizes.tolist(), strict=True)
+        for place, (number, first, size) in enumerate(each):
+            varies = tuple(name for name, one in varying.items() if one.there is None or one.there[first])
+            said = {name: cell[place] for name, cell in cells.items() if name not in varies}
+            found.append(Group(number, first, size, said, varies, tuple(sides[name][place] for name in varies)))
+        return found
 
-    def split(self, rows: Column, names: Sequence[str]) -> Iterator[Group]:
-        """Rows by the values of some numbers."""
-        rows = np.asarray(rows)
-        codes = [np.unique(self.numbers[name].values[rows], return_inverse=True)[1] for name in names]
-        code = _combined(codes)
-        if code is None:
-            yield self.group(rows, names)
-            return
-        order, places = _grouped(code)
-        laid = rows[order]
-        for place in places:
-            yield self.group(laid[place.start : place.stop], names)
+    def of(self, groups: Sequence[Group]) -> list[Any]:
+        """The rows of each."""
+        if self.code is None or not groups:
+            return [range(self.count) for _ in groups]
+        wanted = np.zeros(self.next, bool)
+        wanted[[group.number for group in groups]] = True
+        rows = np.flatnonzero(wanted[self.code])
+        code = self.code[rows]
+        laid = rows[np.argsort(code, kind="stable")]
+        ends = np.cumsum([0, *np.bincount(code, minlength=len(wanted))])
+        return [laid[ends[group.number] : ends[group.number + 1]] for group in groups]
 
     def said(self, name: str, row: int) -> Any:
         """What a cell says, as a scenario would; None where it is empty."""
-        return _said(name, self.table[name][row if self.order is None else int(self.order[row])].as_py())
+        return _said(name, self.table[name][row].as_py())
 
     def row(self, row: int) -> dict[str, Any]:
         """Everything that a row says."""
@@ -146,6 +160,24 @@ class Rows:
 
 def _said(name: str, value: Any) -> Any:
     return Written(value, f"{CELL}{name}") if isinstance(value, str) else value
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column without its dictionary: the cells of one are slow to read."""
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
+def _firsts(code: Column, sizes: Column) -> Column:
+    """The first row of each code; -1 where there is none."""
+    firsts = np.full(len(sizes), -1)
+    present = np.count_nonzero(sizes)
+    for start in range(0, len(code), _LOOKED):
+        part = code[start : start + _LOOKED]
+        fresh = np.flatnonzero(firsts[part] < 0)[::-1]
+        firsts[part[fresh]] = fresh + start  # the last that is put stays
+        if np.count_nonzero(firsts >= 0) == present:
+            break
+    return firsts
 
 
 def _written(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
@@ -208,14 +240,8 @@ def _codes(column: pa.ChunkedArray) -> Column:
     combined = encoded.unify_dictionaries().combine_chunks()
     found = combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
     places = found.indices.cast(pa.int32())
-    return np.asarray(places) if not places.null_count else np.asarray(pc.fill_null(places, -1)) + 1
-
-
-def _grouped(code: Column) -> tuple[Column, dict[range, int]]:
-    """The order in which rows of the same code lie side by side, and the places of each, to the code."""
-    order = np.asarray(pc.array_sort_indices(pa.array(code))).view(np.int64)
-    ends = pairwise([0, *np.cumsum(np.bincount(code)).tolist()])
-    return order, {range(start, end): number for number, (start, end) in enumerate(ends) if start < end}
+    codes = np.asarray(places) if not places.null_count else np.asarray(pc.fill_null(places, -1)) + 1
+    return codes.astype(np.uint16) if len(found.dictionary) < 2**16 else codes
 
 
 def _combined(codes: Sequence[Column]) -> Column | None:
@@ -228,11 +254,13 @@ def _combined(codes: Sequence[Column]) -> Column | None:
         if combined is None:
             combined = code
             continue
-        wide = (int(combined.max()) + 1) * (most + 1) >= 2**31
-        combined = combined.astype(np.int64 if wide else np.int32) * (most + 1) + code
-        if int(combined.max()) >= 2**16:
+        size = (int(combined.max()) + 1) * (most + 1)
+        kind: Any = np.uint16 if size <= 2**16 else np.int32 if size < 2**31 else np.int64
+        combined = combined.astype(kind, copy=False) * kind(most + 1) + code.astype(kind, copy=False)
+        if size > 2**16:
             combined = _dense(combined)
-    return combined if combined is None or int(combined.max()) >= 2**16 else combined.astype(np.uint16)
+    small = combined is not None and int(combined.max()) < 2**16
+    return combined.astype(np.uint16, copy=False) if combined is not None and small else combined
 
 
 def _dense(codes: Column) -> Column:
