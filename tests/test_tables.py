@@ -10,8 +10,11 @@ import pytest
 
 import vramledger
 from vramledger import Problems
+from vramledger.evaluation import columns as kernels
+from vramledger.evaluation.ledger import FITS, SELECTED
 from vramledger.inputs.raw import read_raw
 from vramledger.rules.open import opened
+from vramledger.tables import fleet
 from vramledger.tables.best import Aim, front, unbeaten
 from vramledger.tables.evaluate import Evaluator
 from vramledger.tables.rows import Rows
@@ -146,7 +149,7 @@ def test_flags_and_texts_as_other_tools_write_them():
     assert vramledger.evaluate_table(models, BASE)["problem"].null_count == 2
 
 
-def test_two_columns_of_one_name_are_refused():
+def test_two_namesof_one_name_are_refused():
     table = pa.table({"batch.size": [1], "batch": [{"size": 2}]})
     with pytest.raises(Problems) as caught:
         vramledger.evaluate_table(table, BASE)
@@ -277,6 +280,57 @@ def test_rows_of_many_shapes_are_answered_as_each_alone():
         values, fault = evaluator.answer(said)
         assert [answer[name] for name in names] == values, said
         assert answer["problem"] == fault
+
+
+SHAPES = {
+    "model": ["gpt2", "gemma-3-1b", "qwen2.5-0.5b"],
+    "optimizer": ["sgd", "adamw"],
+    "precision": ["bf16", "fp32"],
+}
+
+
+def mixed(seed, count):
+    random = np.random.default_rng(seed)
+    columns = {name: random.choice(values, count) for name, values in SHAPES.items()}
+    lengths = random.integers(400, 600, count)  # gemma-3-1b looks back over 512
+    return pa.table({**columns, "batch.size": random.integers(1, 99, count), "batch.sequence_length": lengths})
+
+
+def shape_by_shape(evaluator, table):
+    """The answers of each shape's rows as a table of their own."""
+    parts = []
+    for said in product(*SHAPES.values()):
+        held = np.logical_and.reduce([np.equal(table[n], v) for n, v in zip(SHAPES, said, strict=True)])
+        rows = np.flatnonzero(held)
+        if len(rows):
+            parts.append(evaluator.table(table.take(rows)).append_column("row", pa.array(rows)))
+    return pa.concat_tables(parts).sort_by("row").drop_columns("row")
+
+
+@pytest.mark.parametrize("block", [fleet.BLOCK, 64])
+def test_many_shapes_in_blocks_are_what_each_is_alone(block, monkeypatch):
+    monkeypatch.setattr(fleet, "BLOCK", block)
+    monkeypatch.setattr(kernels, "ENOUGH", 32)  # threads even for these few
+    asked = wanted(RULES, [*SELECTED, FITS, "optimizer.name"])
+    several, single = (Evaluator(RULES, read_raw({"hardware": "t4"}), asked) for _ in range(2))
+    for seed, count in ((0, 500), (1, 700), (2, 30)):  # other shapes, or other bounds, than those before
+        table = mixed(seed, count)
+        assert several.table(table).equals(shape_by_shape(single, table))
+
+
+def test_numbers_out_of_bounds_leave_the_other_rows_to_their_columns():
+    table = mixed(4, 300)
+    sizes = table["batch.size"].to_numpy().copy()
+    sizes[[5, 70, 71]] = 0, -3, -1
+    table = table.set_column(3, "batch.size", pa.array(sizes))
+    evaluator = Evaluator(RULES, read_raw({}), wanted(RULES))
+    asked = []
+    evaluator.answer = lambda said, answer=evaluator.answer: (asked.append(said["batch.size"]), answer(said))[1]
+    found = evaluator.table(table)
+    assert {*asked} == {0, -1, -3}
+    assert np.flatnonzero(found["problem"].is_valid()).tolist() == [5, 70, 71]
+    good = [row for row in range(300) if row not in (5, 70, 71)]
+    assert found.take(good).equals(evaluator.table(table.take(good)))
 
 
 def test_what_shapes_know_each_for_itself_stays_with_its_rows():

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from vramledger.evaluation.steps import FLAGS, Bounds, Ref, Step, Steps, fits
 
 Column = NDArray[Any]
 CHUNK = 32768
-_ENOUGH = 4 * CHUNK  # rows that are worth a thread
+ENOUGH = 4 * CHUNK  # rows that are worth a thread
 _UFUNCS = {
     "add": "add",
     "subtract": "subtract",
@@ -82,9 +83,9 @@ class Code(NamedTuple):
     types: tuple[type, ...]
     room: tuple[type, ...]
 
-    def outputs(self, count: int) -> list[Column]:
-        """Room for what it fills."""
-        return [blank(count, kind) for kind in self.types]
+    def outputs(self, count: int, held: Mapping[int, Column] = MappingProxyType({})) -> list[Column]:
+        """Room for what it fills; for some outputs there is room already."""
+        return [held[at] if at in held else blank(count, kind) for at, kind in enumerate(self.types)]
 
     def fill(self, found: Sequence[Column], given: Sequence[Column], constants: Any, first: int, last: int) -> None:
         """Fills the outputs of some rows, chunk by chunk; `constants` gives those of the rows from one on to another.
@@ -128,9 +129,9 @@ class Kernel:
         self.guards = [test.over for test in (*tests, *zeros)]
         self.results = [self.steps.number(output) for output in outputs]
         parts = [part for result in self.results for part in result]
-        self._wanted = list(dict.fromkeys(part for part in (*self.guards, *parts) if isinstance(part, Ref)))
-        self.code, self.constants = _compiled(self.steps.list, self._wanted)
-        places = {part: place for place, part in enumerate(self._wanted)}
+        self.wanted = list(dict.fromkeys(part for part in (*self.guards, *parts) if isinstance(part, Ref)))
+        self.code, self.constants = _compiled(self.steps.list, self.wanted)
+        places = {part: place for place, part in enumerate(self.wanted)}
         # which output of the code each number is; those of kernels of the same code may differ in it
         self.layout = (tuple(places.get(part, -1) for part in parts), *(places.get(one, one) for one in self.guards))
         self._scalars = [np.array(value) for value in self.constants]  # NumPy takes them faster than ints
@@ -156,7 +157,7 @@ class Kernel:
 
     def outcome(self, found: Sequence[Column], count: int) -> Outcome:
         """What the code's outputs of so many rows say."""
-        values = dict(zip(self._wanted, found, strict=True))
+        values = dict(zip(self.wanted, found, strict=True))
         refused = None
         for guard in self.guards:
             said = values[guard] if isinstance(guard, Ref) else np.full(count, bool(guard))
@@ -199,8 +200,13 @@ class Family:
             [_shared([kernel.results[place][side] for kernel in kernels]) for place in places] for side in (0, 1)
         ]
 
-    def run(self, given: Sequence[Column], counts: Column) -> Outcome:
-        """The outputs of so many rows of each, side by side in the columns; all their numbers must fit."""
+    def run(
+        self, given: Sequence[Column], counts: Column, held: Mapping[int, Column] = MappingProxyType({})
+    ) -> Outcome:
+        """The outputs of so many rows of each, side by side in the columns; all their numbers must fit.
+
+        Outputs of the code that `held` has room for are put there.
+        """
         ends = np.cumsum([0, *counts])
         count = int(ends[-1])
 
@@ -209,7 +215,7 @@ class Family:
             inside = np.diff(np.clip(ends[first : last + 2], start, end))
             return _Spread(self._values[:, first : last + 1], self._alike, inside).of
 
-        found = self.first.code.outputs(count)
+        found = self.first.code.outputs(count, held)
         self.first.code.fill(found, given, constants, 0, count)
         said = self.first.outcome(found, count)
         overs, unders = (
@@ -238,14 +244,14 @@ class _Spread(NamedTuple):
 
 def in_threads(work: Callable[[int, int], None], count: int) -> None:
     """Does the work for rows from one on to another, in threads where they are many."""
-    workers = max(1, min(threads.most, count // _ENOUGH))
+    workers = max(1, min(threads.most, count // ENOUGH))
     parts = list(pairwise(count * number // workers for number in range(workers + 1)))
     at_once(lambda part: work(*part), parts, count)
 
 
 def at_once(work: Callable[[Any], Any], parts: Sequence[Any], count: int) -> list[Any]:
     """What the work gives for each part, in threads where the rows are many."""
-    if count < 2 * _ENOUGH or threads.most == 1 or len(parts) == 1:
+    if count < 2 * ENOUGH or threads.most == 1 or len(parts) == 1:
         return [work(part) for part in parts]
     with ThreadPoolExecutor(min(threads.most, len(parts))) as pool:
         return list(pool.map(work, parts))

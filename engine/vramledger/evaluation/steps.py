@@ -101,8 +101,10 @@ class Steps(Writer[Ratio]):
                 if not isinstance(test.over, Ref):
                     return sides[0] if test.over else sides[1]
                 under = self._common(sides)
-                overs = [self.times(side.over, self._quotient(under, side.under)) for side in sides]
-                return Ratio(self.step("if", test.over, *overs), under)
+                then, otherwise = (self.times(side.over, self._quotient(under, side.under)) for side in sides)
+                if not isinstance(then, Ref) and not isinstance(otherwise, Ref):
+                    return Ratio(self.plus(self.times(test.over, then - otherwise), otherwise), under)
+                return Ratio(self.step("if", test.over, then, otherwise), under)
             case "below" | "zero":
                 return Ratio(self._compared("below" if op == "below" else "same", parts[0].over))
             case "not":

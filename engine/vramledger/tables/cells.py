@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -40,7 +40,7 @@ def parted(leaf: Leaf, targets: Sequence[str], numbers: Iterable[tuple[Any, Any]
     }
 
 
-def needed(one: Wanted, parts: dict[str, Parts]) -> list[tuple[Any, Any]]:
+def needed(one: Wanted, parts: Mapping[str, Parts]) -> list[tuple[Any, Any]]:
     """The numbers that a column is made of."""
     shape, value = parts.get(one.quantity, _NOTHING)
     if shape not in _COUNTS:
@@ -48,7 +48,7 @@ def needed(one: Wanted, parts: dict[str, Parts]) -> list[tuple[Any, Any]]:
     return [value[one.end == "high"]] if shape == "range" and one.end else value
 
 
-def cells(one: Wanted, parts: dict[str, Parts], count: int) -> Cells | None:
+def cells(one: Wanted, parts: Mapping[str, Parts], count: int) -> Cells | None:
     """A column of so many rows; None where it says nothing."""
     shape, value = parts.get(one.quantity, _NOTHING)
     if shape == "one" or (shape == "range" and one.end):

@@ -22,7 +22,7 @@ from vramledger.problems import Problem, Problems
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Formula
 from vramledger.tables.fleet import Fleet
-from vramledger.tables.questions import Place, settled
+from vramledger.tables.questions import Place, apart, settled
 from vramledger.tables.rows import CELL, Group, Numbers, Rows
 from vramledger.tables.shape import Shape, Way, follow
 from vramledger.tables.sheet import Sheet
@@ -95,18 +95,17 @@ class Evaluator:
     def _answers(self, rows: Rows) -> Sheet:
         """The answers to all rows."""
         groups = self._shaped(rows)
-        ends = {name: number.ends for name, number in rows.numbers.items()}
         places = [Place(group, shape, shape.plan.root) for group, shape in groups if isinstance(shape, Shape)]
-        fleet = None
-        if rows.code is not None:
+        if rows.code is None:
+            sheet, left = Sheet(self._asked, rows.count), []
+        else:
+            places, odd, ends = apart(rows, places)
             places = settled(rows, places, ends)
             fleet = self._fleet_of(places, ends)
-        sheet = Sheet(self._asked, rows.count, rows.code)
-        left = []
-        if fleet is not None:
+            sheet = Sheet(self._asked, rows.count, rows.code)
             left = fleet.answer([place for place in places if id(place.node) in fleet.slots], rows, sheet)
-            places = [place for place in places if id(place.node) not in fleet.slots]
-        left += follow(list(self._ways(rows, places, ends, sheet)), sheet.put)
+            places = [place for place in places if id(place.node) not in fleet.slots] + odd
+        left += follow(list(self._ways(rows, places, sheet)), sheet.put)
         for some, alike in left:
             self._one_by_one(rows, some, sheet, alike)
         faulty = [(group, found) for group, found in groups if isinstance(found, _Fault)]
@@ -143,8 +142,9 @@ class Evaluator:
             held = self._fleet = found if found.whole or wider == ends else Fleet(self._asked, leaves, ends)
         return held
 
-    def _ways(self, rows: Rows, places: Sequence[Place], ends: Mapping[str, Bounds], sheet: Sheet) -> Iterator[Way]:
+    def _ways(self, rows: Rows, places: Sequence[Place], sheet: Sheet) -> Iterator[Way]:
         """The rows of each place, but those whose numbers are out of bounds."""
+        ends = {name: number.ends for name, number in rows.numbers.items()}
         for place, some in zip(places, rows.of([place.group for place in places]), strict=True):
             columns = {name: rows.numbers[name].values for name in place.group.varies}
             if not isinstance(some, range):

@@ -18,14 +18,14 @@ import pyarrow.compute as pc
 from vramledger.evaluation.columns import CHUNK, Column, Family, Kernel, at_once, blank
 from vramledger.evaluation.specialise import Leaf
 from vramledger.evaluation.steps import Bounds, Ref
-from vramledger.tables.cells import Cells, cells, needed, sound
+from vramledger.tables.cells import Cells, Parts, cells, needed, sound
 from vramledger.tables.questions import Place
 from vramledger.tables.rows import Rows
 from vramledger.tables.shape import Left, Shape
 from vramledger.tables.sheet import Sheet, dtype_of
 from vramledger.tables.wanted import Wanted
 
-_BLOCK = 2**19
+BLOCK = 2**19
 _Said = list[Cells | None]
 _Table = tuple[Column, Column]
 _Laid = tuple[Column, Column | None]  # the values of rows side by side, and which of them there are
@@ -39,6 +39,7 @@ class _Kin(NamedTuple):
     leaf: Leaf
     given: tuple[str, ...]  # the columns of the table that are the code's facts
     computed: Sequence[int]  # the columns that are not known
+    direct: Mapping[int, int]  # those of them that an output of the code is as it stands, by its place
     first: int
     last: int
 
@@ -64,7 +65,12 @@ class Fleet:
                 known += [one for one in said if one is not None]
                 self.slots.update((id(some[at][1]), first + slot) for slot, at in enumerate(good))
                 family = Family([some[at][2] for at in good])
-                self._kin.append(_Kin(family, shape, leaf, given, computed, first, len(self.slots)))
+                direct = {}
+                for at in computed:
+                    place = _output(columns[at], parts, kernel)
+                    if place is not None:
+                        direct[place] = at
+                self._kin.append(_Kin(family, shape, leaf, given, computed, direct, first, len(self.slots)))
         self._given = sorted({name for kin in self._kin for name in kin.given})
         self._computed = sorted({number for kin in self._kin for number in kin.computed})
         self._tables = [_table(one, [said[at] for said in known]) for at, one in enumerate(columns)]
@@ -100,7 +106,7 @@ class Fleet:
             else:
                 sheet.know(number, values[slots], there[slots])
         turn = Lock()
-        blocks = list(pairwise([*range(0, rows.count, _BLOCK), rows.count]))
+        blocks = list(pairwise([*range(0, rows.count, BLOCK), rows.count]))
         left = at_once(lambda block: self._block(slots, rows, sheet, turn, *block), blocks, rows.count)
         return [one for some in left for one in some]
 
@@ -119,7 +125,9 @@ class Fleet:
             for kin in self._kin:
                 some = slice(int(ends[kin.first]), int(ends[kin.last]))
                 if some.stop > some.start:
-                    found = kin.family.run([given[name][some] for name in kin.given], counts[kin.first : kin.last])
+                    facts = [given[name][some] for name in kin.given]
+                    held = {place: laid[number][0][some] for place, number in kin.direct.items()}
+                    found = kin.family.run(facts, counts[kin.first : kin.last], held)
                     left += self._lay(kin, found, laid, order, some)
         for number, (values, there) in laid.items():
             sheet.fill(number, order, values, there)
@@ -139,7 +147,7 @@ class Fleet:
         at: Any = some if wrong is None else np.flatnonzero(~wrong) + some.start
         left = [] if wrong is None else [Left(order[some][wrong])]
         parts = kin.shape.parts(kin.leaf, zip(found.overs, found.unders, strict=True))
-        for number in kin.computed:
+        for number in sorted({*kin.computed} - {*kin.direct.values()}):
             said = cells(self.columns[number], parts, len(order[at]))
             assert said is not None
             values, there = laid[number]
@@ -173,6 +181,15 @@ class Fleet:
 def _varies(numbers: Sequence[tuple[Any, Any]]) -> bool:
     """Whether any part of them is computed row by row."""
     return any(isinstance(part, Ref) for number in numbers for part in number)
+
+
+def _output(one: Wanted, parts: Mapping[str, Parts], kernel: Kernel) -> int | None:
+    """The place of the code's output that is a column as it stands."""
+    numbers = needed(one, parts)
+    if len(numbers) != 1 or one.type != pa.int64():
+        return None
+    over, under = numbers[0]
+    return kernel.wanted.index(over) if isinstance(over, Ref) and under == 1 else None
 
 
 def _table(one: Wanted, known: _Said) -> _Table:

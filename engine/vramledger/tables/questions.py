@@ -1,4 +1,7 @@
-"""The numbers on which rules depend: groups of rows part in two by what columns answer to their shapes' questions."""
+"""Groups of rows at the plans of their shapes: they part by what columns answer to the questions that a plan asks.
+
+Rows whose numbers break what is declared are set apart first, so that the others' bounds are of use.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,28 @@ class Place(NamedTuple):
     group: Group
     shape: Shape
     node: Leaf | Fork
+
+
+def apart(rows: Rows, places: Sequence[Place]) -> tuple[list[Place], list[Place], dict[str, Bounds]]:
+    """The places without rows that are out of bounds, these rows in places of their own, and the others' bounds."""
+    ends = {name: number.ends for name, number in rows.numbers.items()}
+    wrong = np.zeros(rows.count, bool)
+    for name, (low, high) in ends.items():
+        allowed = [place.shape.allowed(name) for place in places if name in place.shape.names]
+        least = max((one for one, _ in allowed if one is not None), default=low)
+        most = min((one for _, one in allowed if one is not None), default=high)
+        if low < least or most < high:
+            values = rows.numbers[name].values
+            wrong |= (values < least) | (values > most)
+            ends[name] = max(low, least), min(high, most)
+    good: list[Place] = []
+    odd: list[Place] = []
+    if not wrong.any() or any(low > high for low, high in ends.values()):
+        return list(places), odd, {name: number.ends for name, number in rows.numbers.items()}
+    for place, part in zip(places, rows.of([place.group for place in places]), strict=True):
+        for bad, group in halves(rows, place.group, part, wrong[part]):
+            (odd if bad else good).append(place._replace(group=group))
+    return good, odd, ends
 
 
 def settled(rows: Rows, places: Sequence[Place], ends: Mapping[str, Bounds]) -> list[Place]:
@@ -58,12 +83,12 @@ def _after(rows: Rows, given: Sequence[str], some: Sequence[tuple[Place, Fork, K
     answers = np.split(flags(found.overs[0], len(laid)), np.cumsum(counts)[:-1])
     after = []
     for (place, fork, _), part, held in zip(some, parts, answers, strict=True):
-        for answer, group in _halves(rows, place.group, part, held):
+        for answer, group in halves(rows, place.group, part, held):
             after.append(Place(group, place.shape, place.shape.plan.after(fork, answer)))
     return after
 
 
-def _halves(rows: Rows, group: Group, part: Any, held: Any) -> list[tuple[bool, Group]]:
+def halves(rows: Rows, group: Group, part: Any, held: Any) -> list[tuple[bool, Group]]:
     """The rows of a group by an answer."""
     if held.all() or not held.any():
         return [(bool(held[0]), group)]

@@ -82,7 +82,7 @@ class Shape:
         """The rows whose fact breaks what its declaration allows; None where no row does."""
         if self._allows(name, ends):
             return None
-        low, high = self._allowed(name)
+        low, high = self.allowed(name)
         wrong = np.zeros(len(values), bool)
         if low is not None:
             wrong |= values < low
@@ -92,10 +92,10 @@ class Shape:
 
     def _allows(self, name: str, ends: Bounds) -> bool:
         """Whether a declaration allows all numbers between two ends."""
-        low, high = self._allowed(name)
+        low, high = self.allowed(name)
         return (low is None or ends[0] >= low) and (high is None or ends[1] <= high)
 
-    def _allowed(self, name: str) -> tuple[Any, Any]:
+    def allowed(self, name: str) -> tuple[Any, Any]:
         """The least and the most that a column may hold; None where there is no bound."""
         fact = self.names[name]
         declared: Declaration | None = self.read.program.declarations.get(fact)
