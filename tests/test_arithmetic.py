@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 
 from strategies import operands, shares
 from vramledger.evaluation import arithmetic as number
-from vramledger.evaluation.arithmetic import MOST_BITS, Overflow, high, low
-from vramledger.evaluation.values import NotApplicable, Range, Verdict, public
+from vramledger.evaluation.arithmetic import MOST_BITS, Overflow
+from vramledger.evaluation.choice import choose
+from vramledger.evaluation.logic import both, compare, either, negated
+from vramledger.evaluation.roots import square_root
+from vramledger.evaluation.values import NotApplicable, Range, Verdict, high, low, public
 
 EITHER = Verdict(certain=False, possible=True)
 MANY = settings(max_examples=200, deadline=None)
@@ -112,14 +115,14 @@ def test_one_operand(name, reference, a, share):
 @given(operands.filter(lambda a: low(a) >= 0), st.sampled_from([1, 10**20, Fraction(1, 10**20)]))
 def test_square_root(a, scale):
     a = number.multiply(a, scale)
-    found = number.square_root(a)
+    found = square_root(a)
     assert_exact(found)
     assert low(found) ** 2 <= low(a)
     assert high(a) <= high(found) ** 2
     for end, exact_end in ((low(found), low(a)), (high(found), high(a))):
         assert abs(end**2 - exact_end) <= exact_end * Fraction(2, 10**12)
     squared = number.power(a, 2)
-    assert corners(number.square_root(squared)) == corners(a)
+    assert corners(square_root(squared)) == corners(a)
 
 
 COMPARE = {
@@ -136,7 +139,7 @@ COMPARE = {
 @settings(max_examples=100, deadline=None)
 @given(a=operands, b=operands, first=shares, second=shares)
 def test_compare(op, a, b, first, second):
-    found = number.compare(op, a, b)
+    found = compare(op, a, b)
     holds = COMPARE[op](point(a, first), point(b, second))
     assert found == EITHER or found is holds
     meets = max(low(a), low(b))  # a point of both, where there is one
@@ -149,11 +152,11 @@ def test_compare(op, a, b, first, second):
 @MANY
 @given(operands, operands, operands, operands, shares, shares)
 def test_choose_on_a_verdict_encloses_both_branches(a, b, then, otherwise, first, second):
-    test = number.compare("<", a, b)
+    test = compare("<", a, b)
     if not isinstance(test, Verdict):
         assert test is (point(a, first) < point(b, second))
         return
-    found = number.choose(test, then, otherwise)
+    found = choose(test, then, otherwise)
     assert_exact(found)
     assert low(found) == min(low(then), low(otherwise))
     assert high(found) == max(high(then), high(otherwise))
@@ -171,12 +174,12 @@ CHOICES = [
 
 @pytest.mark.parametrize(("then", "otherwise", "found"), CHOICES)
 def test_choose_on_an_open_verdict(then, otherwise, found):
-    assert number.choose(EITHER, then, otherwise) == found
+    assert choose(EITHER, then, otherwise) == found
 
 
 @pytest.mark.parametrize(("then", "otherwise"), [("bf16", "fp32"), (1, "fp32"), (True, 1)])
 def test_branches_that_cannot_be_joined_are_missing(then, otherwise):
-    found = number.choose(EITHER, then, otherwise)
+    found = choose(EITHER, then, otherwise)
     assert isinstance(found, NotApplicable)
     assert found.missing
 
@@ -191,9 +194,9 @@ def meant(answer):
 @pytest.mark.parametrize(("a", "b"), list(product(ANSWERS, ANSWERS)))
 def test_logic_of_what_may_fall_either_way(a, b):
     pairs = list(product(meant(a), meant(b)))
-    assert meant(number.both(a, b)) == {x and y for x, y in pairs}
-    assert meant(number.either(a, b)) == {x or y for x, y in pairs}
-    assert meant(number.negated(a)) == {not x for x in meant(a)}
+    assert meant(both(a, b)) == {x and y for x, y in pairs}
+    assert meant(either(a, b)) == {x or y for x, y in pairs}
+    assert meant(negated(a)) == {not x for x in meant(a)}
 
 
 ZERO_DIVISORS = [0, Fraction(0), Range(0, 1), Range(-1, 0), Range(-1, 1), Range(0, 0)]
@@ -236,31 +239,31 @@ def test_limits(function, a, b, fault):
 @pytest.mark.parametrize("a", [-1, Fraction(-1, 9), Range(-1, 4)])
 def test_no_root_of_a_negative_number(a):
     with pytest.raises(ValueError, match="square root of a negative number"):
-        number.square_root(a)
+        square_root(a)
 
 
 EXACT = [
-    ("power", (2, MOST_BITS // 2), 2 ** (MOST_BITS // 2)),
-    ("power", (0, 0), 1),
-    ("power", (Fraction(1, 2), 0), 1),
-    ("divide", (6, 3), 2),
-    ("divide", (1, 3), Fraction(1, 3)),
-    ("add", (Fraction(1, 2), Fraction(1, 2)), 1),
-    ("floor_divide", (-7, 2), -4),
-    ("ceil_divide", (-7, 2), -3),
-    ("modulo", (-7, 4), 1),
-    ("modulo", (7, -4), -1),
-    ("round_up", (10**30 + 1, 512), 10**30 - 10**30 % 512 + 512),
-    ("square_root", (Fraction(9, 4),), Fraction(3, 2)),
-    ("compare", ("==", True, 1), False),
-    ("compare", ("==", 10**20, Fraction(10**20)), True),
-    ("compare", ("==", "bf16", "bf16"), True),
+    (number.power, (2, MOST_BITS // 2), 2 ** (MOST_BITS // 2)),
+    (number.power, (0, 0), 1),
+    (number.power, (Fraction(1, 2), 0), 1),
+    (number.divide, (6, 3), 2),
+    (number.divide, (1, 3), Fraction(1, 3)),
+    (number.add, (Fraction(1, 2), Fraction(1, 2)), 1),
+    (number.floor_divide, (-7, 2), -4),
+    (number.ceil_divide, (-7, 2), -3),
+    (number.modulo, (-7, 4), 1),
+    (number.modulo, (7, -4), -1),
+    (number.round_up, (10**30 + 1, 512), 10**30 - 10**30 % 512 + 512),
+    (square_root, (Fraction(9, 4),), Fraction(3, 2)),
+    (compare, ("==", True, 1), False),
+    (compare, ("==", 10**20, Fraction(10**20)), True),
+    (compare, ("==", "bf16", "bf16"), True),
 ]
 
 
-@pytest.mark.parametrize(("name", "operands_", "expected"), EXACT)
-def test_exact_results(name, operands_, expected):
-    found = getattr(number, name)(*operands_)
+@pytest.mark.parametrize(("function", "operands_", "expected"), EXACT)
+def test_exact_results(function, operands_, expected):
+    found = function(*operands_)
     assert (type(found), found) == (type(expected), expected)
 
 

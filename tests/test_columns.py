@@ -106,6 +106,8 @@ def expressions(draw: st.DrawFn, graph: Graph, depth: int) -> Any:
             | st.builds(Fraction, small, st.integers(1, 9))
         )
     from vramledger.evaluation import arithmetic
+    from vramledger.evaluation.choice import choose
+    from vramledger.evaluation.logic import compare
 
     left, right = draw(expressions(graph, depth - 1)), draw(expressions(graph, depth - 1))
     make = draw(
@@ -119,11 +121,7 @@ def expressions(draw: st.DrawFn, graph: Graph, depth: int) -> Any:
                 lambda x, y: arithmetic.floor_divide(x, 7 if y == 0 else y),
                 lambda x, y: arithmetic.divide(x, 3 if y == 0 else y),
                 lambda x, _: arithmetic.ceil(x),
-                lambda x, y: (
-                    arithmetic.choose(arithmetic.compare("<", x, y), x, y)
-                    if hasattr(arithmetic.compare("<", x, y), "graph")
-                    else x
-                ),
+                lambda x, y: choose(compare("<", x, y), x, y) if hasattr(compare("<", x, y), "graph") else x,
             ]
         )
     )

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vramledger.evaluation import arithmetic
+from vramledger.evaluation.choice import choose
+from vramledger.evaluation.logic import compare
 from vramledger.evaluation.narrowed import Narrowed
 from vramledger.evaluation.residual import Graph, Node
 from vramledger.evaluation.scalar import compile_scalar
@@ -53,7 +55,7 @@ def test_of_a_chain_of_maxima_those_stay_that_can_be_the_largest() -> None:
 def test_an_option_goes_where_it_is_passed_by_others_for_each_answer_of_a_test() -> None:
     graph = Graph()
     x, y, z = facts(graph)
-    other = arithmetic.choose(arithmetic.compare("<", z, 5), x + y * 6, x * 2)
+    other = choose(compare("<", z, 5), x + y * 6, x * 2)
     chain = arithmetic.maximum([arithmetic.maximum([x + y * 5, other]), y * 12])
     narrowed, found = left(chain, {"x": (1, 9), "y": (1, 9), "z": (0, 9)})
     assert found == arithmetic.maximum([narrowed.node(other), narrowed.node(y * 12)])
@@ -63,7 +65,7 @@ def test_tests_that_the_bounds_decide_are_gone() -> None:
     graph = Graph()
     x, y, _ = facts(graph)
     for low, high, expected in ((0, 4, "y"), (5, 9, "7"), (4, 5, "both")):
-        chosen = arithmetic.choose(arithmetic.compare("<", x, 5), y, 7)
+        chosen = choose(compare("<", x, 5), y, 7)
         narrowed, found = left(chosen, {"x": (low, high), "y": (1, 9), "z": (0, 0)})
         if expected == "both":
             assert "below" in ops(found)
@@ -106,8 +108,8 @@ def test_a_maximum_of_sums_of_products_stays_what_it_is(
             for factor in factors:
                 part = part * given_[factor]
             option = option + part
-        test = arithmetic.compare("<", given_[number % 3], edge)
-        option = arithmetic.choose(test, option, number - 3) if isinstance(test, Node) and number % 2 else option
+        test = compare("<", given_[number % 3], edge)
+        option = choose(test, option, number - 3) if isinstance(test, Node) and number % 2 else option
         found = arithmetic.maximum([found, option])
     if not isinstance(found, Node):
         return

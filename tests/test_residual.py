@@ -11,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vramledger.evaluation import arithmetic as number
-from vramledger.evaluation.arithmetic import Undecided, high, low, root_bounds
+from vramledger.evaluation.arithmetic import Undecided
+from vramledger.evaluation.choice import choose
+from vramledger.evaluation.logic import both, compare, either, negated
 from vramledger.evaluation.residual import MOST_TERMS, Graph, Node
+from vramledger.evaluation.roots import decided_root, root_bounds, square_root
 from vramledger.evaluation.scalar import compile_scalar
-from vramledger.evaluation.values import Range, Verdict, exact
+from vramledger.evaluation.values import Range, Verdict, exact, high, low
 
 # name: always whole, never negative; and what it may be
 WHOLE, ANY_WHOLE, ANY = (
@@ -71,10 +74,10 @@ def worked(work, values):
             return number.power(worked(part, values), exponent)
         case ("choose", op, *parts):
             left, right, then, otherwise = (worked(part, values) for part in parts)
-            test = number.compare(op, left, right)
+            test = compare(op, left, right)
             if isinstance(test, bool):
                 return then if test else otherwise
-            return number.choose(test, then, otherwise)
+            return choose(test, then, otherwise)
         case (name, *parts):
             return EAGER.get(name, getattr(number, name))(*(worked(part, values) for part in parts))
     raise TypeError(work)
@@ -184,10 +187,10 @@ def test_rounding_and_powers(work, vector):
 def truths_of(values):
     """Tests and what joins them, on numbers and on ranges."""
     a, b, c, d = (values[name] for name in "abcd")
-    plain = [number.compare(op, *pair) for op in ("<", "<=", "==", "!=") for pair in ((a, c), (b, d), (a, 0))]
-    joined = [join(*pair) for join in (number.both, number.either) for pair in product(plain, plain)]
-    spans = [number.compare(op, Range(a, number.add(a, b)), c) for op in ("<", ">=", "==")]
-    return [*plain, *map(number.negated, plain), *joined, *spans]
+    plain = [compare(op, *pair) for op in ("<", "<=", "==", "!=") for pair in ((a, c), (b, d), (a, 0))]
+    joined = [join(*pair) for join in (both, either) for pair in product(plain, plain)]
+    spans = [compare(op, Range(a, number.add(a, b)), c) for op in ("<", ">=", "==")]
+    return [*plain, *map(negated, plain), *joined, *spans]
 
 
 @settings(max_examples=30, deadline=None)
@@ -233,7 +236,7 @@ def test_both_forms_fail_together(work, vector):
     assert (direct is ZeroDivisionError) == (found is ZeroDivisionError)
 
 
-@pytest.mark.parametrize("root", [number.square_root, number.decided_root])
+@pytest.mark.parametrize("root", [square_root, decided_root])
 @settings(max_examples=100, deadline=None)
 @given(work=works, vector=vectors)
 def test_square_roots_of_residuals(root, work, vector):
@@ -243,7 +246,7 @@ def test_square_roots_of_residuals(root, work, vector):
         assert isinstance(found, type)  # which of two faults is met first is not promised: either asks the interpreter
         return
     assert found[1] == (low(direct), high(direct))
-    if root is number.decided_root:
+    if root is decided_root:
         assert isinstance(found[0], Range) == isinstance(direct, Range)
 
 
@@ -251,7 +254,7 @@ def test_square_roots_of_residuals(root, work, vector):
     ("a", "ends"), [(0, (0, 0)), (9, (3, 3)), (2, None), (-1, ValueError), (Fraction(4, 9), (Fraction(2, 3),) * 2)]
 )
 def test_the_root_of_a_fact(a, ends):
-    found = outcome(resolved, lambda facts: number.square_root(facts["d"]), (0, 0, 0, a, 0))
+    found = outcome(resolved, lambda facts: square_root(facts["d"]), (0, 0, 0, a, 0))
     if ends is ValueError:
         assert found is ends
     elif ends is None:
@@ -310,13 +313,13 @@ def test_an_atom_is_computed_once():
 def test_a_test_that_is_assumed_is_answered():
     graph = Graph()
     a, c = (graph.fact(name, whole=True, positive=False) for name in "ac")
-    test = number.compare("<", a, c)
+    test = compare("<", a, c)
     with pytest.raises(Undecided):
         number.decide(test)
     for answer in (True, False):
         again = Graph({test.key: answer})
         a, c = (again.fact(name, whole=True, positive=False) for name in "ac")
-        assert number.compare("<", a, c) is answer
+        assert compare("<", a, c) is answer
 
 
 monomials = st.lists(st.sampled_from(NAMES), max_size=4)

@@ -6,10 +6,9 @@ from fractions import Fraction
 from typing import Any
 
 from vramledger.codes import Code
-from vramledger.evaluation.arithmetic import high, low
 from vramledger.evaluation.residual import Node
 from vramledger.evaluation.tables import CatalogRow, Row
-from vramledger.evaluation.values import Range, Verdict, exact
+from vramledger.evaluation.values import Range, Verdict, exact, high, low
 from vramledger.rules.model import Declaration
 
 

@@ -11,12 +11,14 @@ from vramledger.evaluation import arithmetic as number
 from vramledger.evaluation.arithmetic import Undecided
 from vramledger.evaluation.blame import blame
 from vramledger.evaluation.brief import brief, frozen, width
+from vramledger.evaluation.choice import choose
 from vramledger.evaluation.frame import Fault, Frame, framed
+from vramledger.evaluation.logic import both, either, is_test, negated
 from vramledger.evaluation.names import lookup, missing
 from vramledger.evaluation.operators import ARITHMETIC, FUNCTIONS, TEXT_FUNCTIONS, comparison, compute
 from vramledger.evaluation.residual import Node, TooLarge
 from vramledger.evaluation.tables import Row
-from vramledger.evaluation.values import NotApplicable, Range, Verdict, exact
+from vramledger.evaluation.values import NotApplicable, Range, Verdict, exact, high, low
 from vramledger.language.printing import to_text
 from vramledger.language.syntax import (
     UNITS,
@@ -110,7 +112,7 @@ def index(ev: Evaluation, tree: Index, frame: Frame, tolerant: bool) -> Any:
 
 def unary(ev: Evaluation, tree: Unary, frame: Frame, tolerant: bool) -> Any:
     if tree.op == "not":
-        return number.negated(truth(ev, tree.operand, frame))
+        return negated(truth(ev, tree.operand, frame))
     value = evaluate(ev, tree.operand, frame)
     if isinstance(value, NotApplicable):
         return value
@@ -145,7 +147,7 @@ def binary(ev: Evaluation, tree: Binary, frame: Frame, tolerant: bool) -> Any:
 
 def weighed(ev: Evaluation, tree: Expr, frame: Frame, value: Any) -> Any:
     """A number, once its size is noted as work: long quotients cost many times what short ones do."""
-    end = number.low(value)
+    end = low(value)
     if type(end) is Fraction:
         ev.spend(end.denominator.bit_length() // _BITS, lambda: _place(tree, frame))
     return value
@@ -158,7 +160,7 @@ def logic(ev: Evaluation, tree: Binary, frame: Frame) -> Any:
     right = truth(ev, tree.right, frame)
     if left is True or left is False:
         return right  # which decides
-    return number.both(left, right) if tree.op == "and" else number.either(left, right)
+    return both(left, right) if tree.op == "and" else either(left, right)
 
 
 def truth(ev: Evaluation, tree: Expr, frame: Frame) -> Any:
@@ -169,7 +171,7 @@ def truth(ev: Evaluation, tree: Expr, frame: Frame) -> Any:
         return value
     if isinstance(value, NotApplicable):
         return False
-    if isinstance(value, Verdict) or (isinstance(value, Node) and number.is_test(value)):
+    if isinstance(value, Verdict) or (isinstance(value, Node) and is_test(value)):
         return value
     message = f"expected true or false, found {brief(value)}"
     where = Formula(frame.formula.scalar, tree)
@@ -186,7 +188,7 @@ def conditional(ev: Evaluation, tree: Conditional, frame: Frame, tolerant: bool)
         return evaluate(ev, tree.otherwise, frame, tolerant)
     then = attempt(ev, tree.then, frame, test)
     otherwise = attempt(ev, tree.otherwise, frame, test)
-    value = number.choose(test, then, otherwise)
+    value = choose(test, then, otherwise)
     if isinstance(value, NotApplicable) and value.missing:
         message = f"{value.reason}: {to_text(tree.test)}"
         raise Fault(problem("undecided", message, frame.formula.place(tree.span), "narrow the range"))
@@ -285,7 +287,7 @@ def fold(
 ) -> Any:
     total = start
     for frame, held, value in bodies(ev, tree, kept):
-        part = value if held is True else number.choose(held, value, start)
+        part = value if held is True else choose(held, value, start)
         total = compute(tree, frame, function, total, part)
     return total
 
@@ -308,31 +310,27 @@ def extreme_of(ev: Evaluation, tree: Aggregate, kept: list[tuple[Frame, Any]]) -
         if isinstance(exists, Verdict):
             loose.append(value)
         elif exists is not False:
-            both = value if firm is None else compute(tree, frame, lambda a, b: pick([a, b]), firm, value)
-            firm = both if exists is True else number.choose(exists, both, firm)
+            wider = value if firm is None else compute(tree, frame, lambda a, b: pick([a, b]), firm, value)
+            firm = wider if exists is True else choose(exists, wider, firm)
     if not loose:
         return NotApplicable(f"{to_text(tree.over)} has no rows here") if firm is None else firm
     if firm is None:
-        return Range(number.low(number.minimum(loose)), number.high(number.maximum(loose)))
+        return Range(low(number.minimum(loose)), high(number.maximum(loose)))
     widest = pick([firm, *loose])
-    return (
-        Range(number.low(widest), number.high(firm))
-        if pick is number.minimum
-        else Range(number.low(firm), number.high(widest))
-    )
+    return Range(low(widest), high(firm)) if pick is number.minimum else Range(low(firm), high(widest))
 
 
 def count_of(ev: Evaluation, tree: Aggregate, kept: list[tuple[Frame, Any]]) -> Any:
     total: Any = 0
     for _, held in kept:
-        total = number.add(total, 1 if held is True else number.choose(held, 1, 0))
+        total = number.add(total, 1 if held is True else choose(held, 1, 0))
     return total
 
 
 def any_of(ev: Evaluation, tree: Aggregate, kept: list[tuple[Frame, Any]]) -> Any:
     found: Any = False
     for frame, held in kept:
-        found = number.either(found, number.both(held, truth(ev, tree.body, frame)))
+        found = either(found, both(held, truth(ev, tree.body, frame)))
     return found
 
 
@@ -340,7 +338,7 @@ def all_of(ev: Evaluation, tree: Aggregate, kept: list[tuple[Frame, Any]]) -> An
     found: Any = True
     for frame, held in kept:
         test = truth(ev, tree.body, frame)
-        found = number.both(found, number.either(number.negated(held), test))
+        found = both(found, either(negated(held), test))
     return found
 
 
@@ -395,7 +393,7 @@ def held_under(ev: Evaluation, condition: Expr | None, frame: Frame, guard: Any)
     if condition is None:
         return guard
     test = truth(ev, condition, frame)
-    return test if guard is True else number.both(guard, test)
+    return test if guard is True else both(guard, test)
 
 
 def decided(ev: Evaluation, tree: Expr, frame: Frame) -> bool:

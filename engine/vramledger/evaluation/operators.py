@@ -11,9 +11,11 @@ from vramledger.evaluation import arithmetic as number
 from vramledger.evaluation.arithmetic import Overflow
 from vramledger.evaluation.brief import brief
 from vramledger.evaluation.frame import Fault, Frame
+from vramledger.evaluation.logic import compare, either, negated
 from vramledger.evaluation.residual import Node
+from vramledger.evaluation.roots import decided_root
 from vramledger.evaluation.tables import CatalogRow, Row
-from vramledger.evaluation.values import NotApplicable, Range, Verdict
+from vramledger.evaluation.values import NotApplicable, Range, Verdict, high, low
 from vramledger.language.patterns import matches
 from vramledger.language.printing import to_text
 from vramledger.language.syntax import Binary, Expr
@@ -51,17 +53,17 @@ def comparison(tree: Binary, left: Any, right: Any, frame: Frame) -> Any:
     op = tree.op
     if op in ("in", "not in"):
         found = contains(left, right)
-        return found if op == "in" else number.negated(found)
+        return found if op == "in" else negated(found)
     numeric = [isinstance(part, _NUMERIC) and not isinstance(part, bool) for part in (left, right)]
     if all(numeric):
-        return number.compare(op, left, right)
+        return compare(op, left, right)
     if op in ("==", "!="):
         truths = (bool, Node)
         if isinstance(left, truths) and isinstance(right, truths):
-            return number.compare(op, left, right)
+            return compare(op, left, right)
         if isinstance(left, Verdict) or isinstance(right, Verdict):
-            same = left if right is True else number.negated(left)
-            return same if op == "==" else number.negated(same)
+            same = left if right is True else negated(left)
+            return same if op == "==" else negated(same)
         same = type(left) is type(right) and left == right
         return same if op == "==" else not same
     message = f"cannot compare {brief(left)} with {brief(right)}"
@@ -77,17 +79,17 @@ def contains(item: Any, group: Any) -> Any:
     for part in group:
         other = part.name if isinstance(part, Row | CatalogRow) else part
         same = (
-            number.compare("==", item, other)
+            compare("==", item, other)
             if isinstance(item, _NUMERIC) and isinstance(other, _NUMERIC)
             else (type(item) is type(other) and item == other)
         )
-        found = number.either(found, same)
+        found = either(found, same)
     return found
 
 
 def _interval(a: Any, b: Any) -> Any:
-    bottom, top = number.low(a), number.high(b)
-    backwards = number.compare(">", bottom, top)
+    bottom, top = low(a), high(b)
+    backwards = compare(">", bottom, top)
     if not isinstance(backwards, Node) and backwards:
         raise ValueError(f"a range that ends ({brief(top)}) before it begins ({brief(bottom)})")
     return Range(bottom, top)
@@ -110,7 +112,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "floor": number.floor,
     "round_up": number.round_up,
     "ceil_div": number.ceil_divide,
-    "sqrt": number.decided_root,
+    "sqrt": decided_root,
 }
 TEXT_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ends_with": lambda text, end, mark="": text == end or text.endswith(mark + end),

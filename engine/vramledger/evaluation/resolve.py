@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from vramledger.evaluation import arithmetic as number
 from vramledger.evaluation.blame import blame, blamed
 from vramledger.evaluation.brief import brief, frozen, unlike
+from vramledger.evaluation.choice import choose
 from vramledger.evaluation.facts import Given
 from vramledger.evaluation.frame import NO_ROWS, Fault, Frame, Resolution, framed
 from vramledger.evaluation.interpret import attempt, decided, evaluate, truth
+from vramledger.evaluation.logic import compare
 from vramledger.evaluation.residual import Node
-from vramledger.evaluation.values import NotApplicable, Range
+from vramledger.evaluation.values import NotApplicable, Range, high, low
 from vramledger.language.printing import to_text
 from vramledger.language.syntax import Conditional, Name, walk
 from vramledger.problems import Label, nearest, problem
@@ -173,7 +174,7 @@ def cases(ev: Evaluation, rule: Rule, rows: Mapping[str, Any] = NO_ROWS, start: 
             continue
         then = attempt(ev, case.formula.tree, frame, test)
         otherwise, last = cases(ev, rule, rows, position + 1)
-        return number.choose(test, then, otherwise), case if last is None else _open(case, last)
+        return choose(test, then, otherwise), case if last is None else _open(case, last)
     return NotApplicable(f"no case of {rule.name} holds"), None
 
 
@@ -186,11 +187,11 @@ def _open(case: Case, last: Case) -> Case:
 
 def refuse(ev: Evaluation, declared: Declaration, value: Any) -> None:
     """Has compiled code leave to the interpreter what breaks a declaration's bounds."""
-    for end in (number.low(value), number.high(value)) if ev.graph is not None else ():
+    for end in (low(value), high(value)) if ev.graph is not None else ():
         if not isinstance(end, Node):
             continue
-        tests = [number.compare("<", end, declared.minimum)] if declared.minimum is not None else []
-        tests += [number.compare(">", end, declared.below)] if declared.below is not None else []
+        tests = [compare("<", end, declared.minimum)] if declared.minimum is not None else []
+        tests += [compare(">", end, declared.below)] if declared.below is not None else []
         tests += [end.graph.test("fraction", end)] if declared.integer and not end.whole else []
         end.graph.refused.update(test for test in tests if isinstance(test, Node))
 
@@ -202,7 +203,7 @@ def checked(ev: Evaluation, declared: Declaration, value: Any, resolution: Resol
         needed = not declared.optional and declared.scope.namespace and resolution.kind in ("default", "rule")
         return NotApplicable(value.reason, missing=True) if needed else value
     if declared.unit == "B" and resolution.kind != "fact":
-        for end in (number.low(value), number.high(value)):
+        for end in (low(value), high(value)):
             if isinstance(end, Fraction) and end.denominator != 1:
                 message = f"{declared.name} comes to {brief(end)} B, which is not whole"
                 raise Fault(problem("fraction-of-a-byte", message, place, "round it where it arises: ceil(...)"))

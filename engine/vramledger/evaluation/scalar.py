@@ -6,8 +6,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from vramledger.evaluation.arithmetic import root_bounds
 from vramledger.evaluation.residual import Graph
+from vramledger.evaluation.roots import root_bounds
 from vramledger.evaluation.writer import Writer, quotient
 
 

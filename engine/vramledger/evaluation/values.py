@@ -66,6 +66,14 @@ class Range:
         return f"Range({self.low!r}, {self.high!r})"
 
 
+def low(value: Any) -> Any:
+    return value.low if type(value) is Range else value
+
+
+def high(value: Any) -> Any:
+    return value.high if type(value) is Range else value
+
+
 class Verdict:
     """A test over ranges that may fall either way: certainly true, possibly true."""
 
@@ -100,8 +108,8 @@ def public(value: Any) -> Any:
     if type(value) in _PUBLIC:
         return value
     if isinstance(value, Range):
-        low, high = exact(value.low), exact(value.high)
-        return low if low == high else (low, high)
+        bottom, top = exact(value.low), exact(value.high)
+        return bottom if bottom == top else (bottom, top)
     if isinstance(value, Verdict):
         return None
     if isinstance(value, tuple):
