@@ -68,7 +68,7 @@ def _head(ruleset: Any, given: str) -> tuple[str, list[Problem]]:
 
 
 def _of_name(head: str, name: str) -> Iterator[Problem]:
-    from vramledger.inputs.scenario import ABOUT
+    from vramledger.inputs.written import ABOUT
     from vramledger.rules.templates import word
 
     hint = ""
