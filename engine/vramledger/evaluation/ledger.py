@@ -241,7 +241,7 @@ class Ledger:
 
         `rows` keeps, of tables, only the rows whose name holds that text. Raises as `ledger[name]` does.
         """
-        from vramledger.evaluation.derivation import derive
+        from vramledger.evaluation.derive import derive
 
         self[name]
         spent = self.evaluation.work

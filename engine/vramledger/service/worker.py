@@ -24,7 +24,7 @@ from vramledger.version import ENGINE
 
 GRACE = 0.5  # seconds by which the alarm comes later than the caller stops to wait
 _FIRST = b'{"scenario": {}}'  # whatever is wrong with it, what every scenario needs is there afterwards
-_NEEDED = ("evaluation.basis", "evaluation.derivation", "tables.solve")  # modules that are imported where they are used
+_NEEDED = ("evaluation.basis", "evaluation.derive", "tables.solve")  # modules that are imported where they are used
 
 
 def nursery(specs: Sequence[str], seconds: float, control: socket.socket) -> None:
