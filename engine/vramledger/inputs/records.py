@@ -14,9 +14,9 @@ from vramledger.inputs.hub import fetched, is_repository
 from vramledger.inputs.imports import imported, misfits, unread
 from vramledger.inputs.raw import tree_of
 from vramledger.problems import Label, Place, Problem, problem
-from vramledger.rules.build import text_of
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Kind
+from vramledger.rules.said import text_of
 from vramledger.rules.tree import Mapping, Node, Scalar, to_data
 from vramledger.rules.unfold import unfold
 

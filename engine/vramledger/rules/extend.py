@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vramledger.rules.build import named
 from vramledger.rules.model import Kind
+from vramledger.rules.said import named
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
 
 # What identifies an entry or speaks of it alone is never inherited.

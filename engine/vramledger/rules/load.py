@@ -7,7 +7,7 @@ from collections.abc import Mapping as MappingOf
 from typing import Any, NamedTuple
 
 from vramledger.problems import Label, Place, Problem, nearest, problem
-from vramledger.rules.build import Builder, examples, text_of
+from vramledger.rules.build import build_entry, build_kind, build_stage, examples
 from vramledger.rules.extend import merge
 from vramledger.rules.formulas import FormulaReader
 from vramledger.rules.model import (
@@ -19,12 +19,12 @@ from vramledger.rules.model import (
     Kind,
     Notice,
     Rule,
-    Scope,
     Stage,
     Table,
 )
 from vramledger.rules.outline import Outline
 from vramledger.rules.recent import Recent
+from vramledger.rules.said import text_of
 from vramledger.rules.tree import Mapping, Scalar, size
 
 RESERVED = ("stage", "kind")
@@ -53,11 +53,10 @@ def built(document: Document, reader: FormulaReader) -> Any:
     """What a document says by itself: a Kind or a Stage; None for an entry, which says it of what it extends."""
     if document.built is not None:
         return document.built()
-    origin = f"{document.head} {document.name}"
     if document.head == "kind":
-        return Builder(reader, origin, STANDARD).kind(document.tree())
+        return build_kind(reader, document.tree())
     if document.head == "stage":
-        return Builder(reader, origin, USER if document.user else STANDARD).stage(document.name, document.tree())
+        return build_stage(reader, document.name, USER if document.user else STANDARD, document.tree())
     return None
 
 
@@ -142,8 +141,7 @@ class RuleSet:
             tree, chain = self._whole(kind, name)
             layer = self.kinds[kind].layer
             layer = USER if document.user and layer == STANDARD else layer
-            builder = Builder(self.reader, f"{kind} {name}", layer, Scope(self.kinds[kind].namespace))
-            self._entries[key] = builder.entry(self.kinds[kind], name, tree, chain)
+            self._entries[key] = build_entry(self.reader, self.kinds[kind], name, layer, tree, chain)
         return self._entries[key]
 
     def sound(self, kind: str, name: str) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 
-from vramledger.rules.build import named, pairs
 from vramledger.rules.graph import leaning
 from vramledger.rules.load import Document, RuleSet
 from vramledger.rules.outline import Outline
 from vramledger.rules.overlay import base_declarations
 from vramledger.rules.reads import Reader
+from vramledger.rules.said import named, pairs
 from vramledger.rules.tree import Mapping, Scalar
 from vramledger.rules.world import World
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from vramledger.locate import folder
 from vramledger.problems import MOST, Place, Problem, nearest, problem
-from vramledger.rules.build import Builder, pairs
+from vramledger.rules.build import build_kind
 from vramledger.rules.formulas import FormulaReader
 from vramledger.rules.load import RESERVED, Document
-from vramledger.rules.model import STANDARD, Kind
+from vramledger.rules.model import Kind
+from vramledger.rules.said import pairs
 from vramledger.rules.shapes import Test, shape
 from vramledger.rules.tree import Mapping, Scalar, find, to_data
 
@@ -125,7 +126,7 @@ def check_shapes(documents: Iterable[Document], known: MappingOf[str, Kind]) -> 
         found = shapes.faults(document)
         problems += found
         if not found:
-            kind = Builder(FormulaReader(), "", STANDARD).kind(document.tree())
+            kind = build_kind(FormulaReader(), document.tree())
             shapes.kinds.setdefault(kind.name, kind)
     return problems + [fault for one in listed if one.head != "kind" for fault in shapes.faults(one)]
 

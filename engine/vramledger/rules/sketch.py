@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
-from vramledger.rules.build import pairs, text_of
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Block, Declaration, Kind
+from vramledger.rules.said import pairs, text_of
 from vramledger.rules.templates import Template
 
 _WIDTH = 120

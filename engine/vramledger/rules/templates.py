@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from vramledger.locate import folder
 from vramledger.problems import Place, Problem, Problems, problem
-from vramledger.rules.build import text_of
 from vramledger.rules.bytes import decode_text, read_bytes
 from vramledger.rules.packages import packages
 from vramledger.rules.read import read_yaml
+from vramledger.rules.said import text_of
 from vramledger.rules.tree import Mapping
 
 FOLDER = "templates"  # inside a folder of specs, which is not read as specs

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from vramledger.language.syntax import Number, walk
 from vramledger.problems import Problem
-from vramledger.rules.build import source_of
 from vramledger.rules.lint.extent import Extent, Extents, extent
 from vramledger.rules.lint.finding import finding
 from vramledger.rules.load import Document
+from vramledger.rules.said import source_of
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
 from vramledger.rules.world import World
 

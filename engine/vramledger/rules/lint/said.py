@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from vramledger.problems import Place, Problem
-from vramledger.rules.build import named, pairs, source_of, text_of
 from vramledger.rules.lint.finding import finding
 from vramledger.rules.load import Document, RuleSet
 from vramledger.rules.model import Kind
+from vramledger.rules.said import named, pairs, source_of, text_of
 from vramledger.rules.tree import Mapping, Node, Scalar
 
 _DECLARING = ("facts", "fields")  # blocks whose items declare quantities

@@ -7,10 +7,10 @@ from typing import get_args
 
 from vramledger.codes import Code
 from vramledger.problems import Problem
-from vramledger.rules.build import pairs
 from vramledger.rules.lint.extent import Extent, Extents, extent
 from vramledger.rules.lint.finding import finding
 from vramledger.rules.load import Document
+from vramledger.rules.said import pairs
 from vramledger.rules.tree import Mapping, Node, Scalar, Sequence
 
 CODES = get_args(Code)
