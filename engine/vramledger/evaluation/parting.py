@@ -17,18 +17,19 @@ SHOWN = 6  # names of rows
 
 
 class Parting(NamedTuple):
-    """A quantity, a column or rows at which two derivations part, in words for each side, with its place."""
+    """A quantity, a column or rows of one at which two derivations part, in words for each side, with its place."""
 
     name: str
     first: str
     second: str
     first_place: str = ""
     second_place: str = ""
+    rows: str = ""  # what of a formula ran over them, in whatever quantity
 
 
 def partings(first: Step, second: Step) -> Iterator[Parting]:
     """Every parting of two derivations, each once, in the order of the formulas."""
-    yield from _Walk(first, second).down(first, second)
+    yield from _Walk(first, second).down(first, second, first.name)
 
 
 class _Walk:
@@ -36,7 +37,8 @@ class _Walk:
         self.whole = (_whole(first), _whole(second))  # a value that was shown above is shown in full once
         self.followed: set[Key] = set()
 
-    def down(self, first: Step, second: Step) -> Iterator[Parting]:
+    def down(self, first: Step, second: Step, within: str) -> Iterator[Parting]:
+        """The partings of two steps, which stand `within` a quantity or a column."""
         if _alike(first, second):
             return
         one, other = first, second
@@ -46,25 +48,27 @@ class _Walk:
                 return
             self.followed.add(key)
             one, other = (whole.get(key, step) for whole, step in zip(self.whole, (first, second), strict=True))
+            within = one.name
+        name, rows = (one.name, "") if one.kind in NAMED else (f"{one.name} in {within}", one.name)
         if _rule(one) != _rule(other):
-            yield Parting(one.name, _words(one), _words(other), one.place, other.place)
+            yield Parting(name, _words(one), _words(other), one.place, other.place, rows)
             return
         mine, theirs = ({_key(step): step for step in side.steps} for side in (one, other))
         shared = [(step, theirs[key]) for key, step in mine.items() if key in theirs]
         for pair in shared:
-            yield from self.down(*pair)
+            yield from self.down(*pair, within)
         if one.kind == "rows" and mine.keys() != theirs.keys():
-            yield _rows(one, mine, theirs)
+            yield Parting(name, *_rows(mine, theirs), rows=rows)
         elif all(_alike(*pair) for pair in shared):
-            yield Parting(one.name, _values(one), _values(other), one.place, other.place)
+            yield Parting(name, _values(one), _values(other), one.place, other.place, rows)
 
 
-def _rows(one: Step, mine: dict[Key, Step], theirs: dict[Key, Step]) -> Parting:
+def _rows(mine: dict[Key, Step], theirs: dict[Key, Step]) -> tuple[str, str]:
     """Rows that only one side has, by what they are called where that tells them from the rows that both have."""
     both = {_last(key) for key in mine if key in theirs}
     sides = ([key for key in mine if key not in theirs], [key for key in theirs if key not in mine])
     names = [list(dict.fromkeys(key[1] if _last(key) in both else _last(key) for key in keys)) for keys in sides]
-    return Parting(one.name, _has(*names), _has(*names[::-1]))
+    return _has(*names), _has(*names[::-1])
 
 
 def _last(key: Key) -> str:

@@ -158,20 +158,22 @@ def _story(base: Side, side: Side, letter: str, shown: int | None) -> Iterator[s
 
 
 def _sides(parting: Parting, letter: str) -> Iterator[str]:
-    for name, words, place in (("A", *parting[1::2]), (letter, *parting[2::2])):
+    sides = (("A", parting.first, parting.first_place), (letter, parting.second, parting.second_place))
+    for name, words, place in sides:
         yield f"  {name}: {words}" + (f"  [{place}]" if place else "")
 
 
 def parted(first: Ledger, second: Ledger) -> Iterator[Parting]:
-    """Where two ledgers part, from parameters to total: behind each quantity that differs, each parting once."""
+    """Where two ledgers part, from parameters to total: each parting once, and rows where they part first."""
     seen: set[str] = set()
     for name in HEADLINES:
         values = [_of(ledger, name)[0] for ledger in (first, second)]
         if values[0] == values[1] or all(isinstance(value, NotApplicable) for value in values):
             continue
         for parting in partings(*(ledger.derivation(name).step for ledger in (first, second))):
-            if parting.name not in seen:
-                seen.add(parting.name)
+            told = parting.rows or parting.name
+            if told not in seen:
+                seen.add(told)
                 yield parting
 
 
