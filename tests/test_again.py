@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from small import SIZES
 from vramledger.evaluation.again import again, near
 from vramledger.evaluation.ledger import HEADLINES, Ledger
 from vramledger.evaluation.specialise import Plan
@@ -14,14 +15,7 @@ from vramledger.rules.open import opened
 
 RULES = opened()
 FIRST: dict[str, Any] = {
-    "model": {
-        "architecture": "llama",
-        "hidden_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "intermediate_size": 128,
-        "vocab_size": 512,
-    },
+    "model": {"architecture": "llama", **SIZES},
     "hardware": "h100-80gb",
     "batch": {"size": 2, "sequence_length": 16},
 }

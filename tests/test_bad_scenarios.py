@@ -9,6 +9,7 @@ import pytest
 
 import vramledger
 from faults import codes, problems_of, stable
+from small import SIZES
 from vramledger.inputs.checks import run_scenario
 from vramledger.problems import Problems
 from vramledger.rules.open import opened
@@ -109,18 +110,11 @@ INCOMPLETE = {
     "no_model": "missing-fact",
     "only_says": "missing-fact",
 }
-SIZES = {
-    "model_type": "llama",
-    "hidden_size": 64,
-    "intermediate_size": 128,
-    "num_attention_heads": 4,
-    "num_hidden_layers": 2,
-    "vocab_size": 100,
-}
+LLAMA = {"model_type": "llama", **SIZES}
 
 
 def changed(**fields):
-    return json.dumps({name: value for name, value in {**SIZES, **fields}.items() if value != "absent"}).encode()
+    return json.dumps({name: value for name, value in {**LLAMA, **fields}.items() if value != "absent"}).encode()
 
 
 # a config.json: its content and the code

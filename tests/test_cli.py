@@ -11,19 +11,13 @@ from pathlib import Path
 import pytest
 
 from faults import stable
+from small import SIZES
 from vramledger import cli
 
 ROOT = Path(__file__).parent.parent
 FULL = str(ROOT / "specs" / "scenarios" / "llama-3-8b-full-h100.yaml")
 BAD = ROOT / "tests" / "cases" / "bad"
-CONFIG = {
-    "model_type": "llama",
-    "hidden_size": 64,
-    "intermediate_size": 128,
-    "num_attention_heads": 4,
-    "num_hidden_layers": 2,
-    "vocab_size": 100,
-}
+CONFIG = {"model_type": "llama", **SIZES}
 COMMANDS = cli.COMMANDS
 
 

@@ -7,19 +7,13 @@ from typing import Any
 
 import pytest
 
+from small import SIZES
 from vramledger.api import evaluate_with
 from vramledger.rules.open import opened
 
 RULES = opened()
 SMALL: dict[str, Any] = {
-    "model": {
-        "architecture": "llama",
-        "num_hidden_layers": 2,
-        "hidden_size": 64,
-        "num_attention_heads": 4,
-        "intermediate_size": 128,
-        "vocab_size": 100,
-    },
+    "model": {"architecture": "llama", **SIZES},
     "batch": {"size": 1, "sequence_length": 16},
 }
 
