@@ -158,15 +158,13 @@ class Evaluator:
             yield place.shape.way(columns, np.asarray(some)[inside], ends, place.node)
 
     def _shape(self, rows: Rows, group: Group) -> _Found:
-        scales = tuple(rows.numbers[name].scale for name in group.varies)
-        key = (repr(group.said), group.varies, scales, group.sides)
-        if key in self._shapes:
-            return self._shapes[key]
+        if group.key in self._shapes:
+            return self._shapes[group.key]
         found = self._made(rows, group)
         if not isinstance(found, _Fault):  # other rows of that key may have better numbers
             while len(self._shapes) >= _MOST_SHAPES:
                 del self._shapes[next(iter(self._shapes))]
-            self._shapes[key] = found
+            self._shapes[group.key] = found
         return found
 
     def _made(self, rows: Rows, group: Group) -> _Found:

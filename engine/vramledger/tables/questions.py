@@ -6,6 +6,7 @@ Rows whose numbers break what is declared are set apart first, so that the other
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,9 +64,10 @@ def settled(rows: Rows, places: Sequence[Place], ends: Mapping[str, Bounds]) -> 
                     asked.setdefault(key, []).append((place, fork, kernel))
                     continue
             done.append(place)
+        parts = iter(rows.of([place.group for some in asked.values() for place, *_ in some]))
         places = []
         for (given, *_), some in asked.items():
-            after = _after(rows, given, some)
+            after = _after(rows, given, some, list(islice(parts, len(some))))
             if after is None:  # some rows are to be refused before
                 done += [place for place, *_ in some]
             else:
@@ -73,9 +75,10 @@ def settled(rows: Rows, places: Sequence[Place], ends: Mapping[str, Bounds]) -> 
     return done
 
 
-def _after(rows: Rows, given: Sequence[str], some: Sequence[tuple[Place, Fork, Kernel]]) -> list[Place] | None:
-    """Where places go on that ask the same; None where rows are refused."""
-    parts = rows.of([place.group for place, *_ in some])
+def _after(
+    rows: Rows, given: Sequence[str], some: Sequence[tuple[Place, Fork, Kernel]], parts: Sequence[Any]
+) -> list[Place] | None:
+    """Where places go on that ask the same, by the rows of each; None where rows are refused."""
     laid, counts = np.concatenate(parts), np.array([len(part) for part in parts])
     found = Family([kernel for *_, kernel in some]).run([rows.numbers[name].values[laid] for name in given], counts)
     if found.refused is not None:

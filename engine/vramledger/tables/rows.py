@@ -42,14 +42,13 @@ class Numbers(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Rows of one key: which columns give which facts for all of them, and which give a number that varies."""
+    """Rows of one key: which columns give a number that varies, and what tells it from others in any table."""
 
     number: int
     first: int  # a row of it
     size: int
-    said: dict[str, Any]
     varies: tuple[str, ...]
-    sides: tuple[tuple[bool, bool], ...]  # of each number that varies: whether it is below 0, and whether it is whole
+    key: tuple[Any, ...]
 
 
 class Rows:
@@ -124,16 +123,19 @@ class Rows:
 
     def _groups(self, numbers: Column, firsts: Column, sizes: Column, also: tuple[str, ...]) -> list[Group]:
         """Groups by their numbers and a row of each, with the columns named in `also` as a part of their key."""
-        places = pa.array(firsts)
-        cells = {name: _plain(self.table[name].take(places)).to_pylist() for name in (*self._keys, *also)}
         varying = {name: number for name, number in self.numbers.items() if name not in also}
-        sides = {name: number.sides_of(firsts) for name, number in varying.items()}
+        keys = {name: _plain(self.table[name].take(pa.array(firsts))) for name in (*self._keys, *also)}
+        kinds = tuple((name, str(column.type)) for name, column in keys.items())
+        scales = tuple((name, number.scale) for name, number in varying.items())
+        there = {name: number.there[firsts] for name, number in varying.items() if number.there is not None}
+        said = [_cells(column, there.get(name)) for name, column in keys.items()]
+        sides = [number.sides_of(firsts) for number in varying.values()]
         found = []
-        each = zip(numbers.tolist(), firsts.tolist(), sizes.tolist(), strict=True)
-        for place, (number, first, size) in enumerate(each):
-            varies = tuple(name for name, one in varying.items() if one.there is None or one.there[first])
-            said = {name: cell[place] for name, cell in cells.items() if name not in varies}
-            found.append(Group(number, first, size, said, varies, tuple(sides[name][place] for name in varies)))
+        for place, each in enumerate(zip(numbers.tolist(), firsts.tolist(), sizes.tolist(), strict=True)):
+            varies = tuple(name for name in varying if name not in there or there[name][place])
+            cells = tuple(column[place] for column in said)
+            side = tuple(one[place] for name, one in zip(varying, sides, strict=True) if name in varies)
+            found.append(Group(*each, varies, (kinds, cells, varies, scales, side)))
         return found
 
     def of(self, groups: Sequence[Group]) -> list[Any]:
@@ -142,7 +144,7 @@ class Rows:
             return [range(self.count) for _ in groups]
         wanted = np.zeros(self.next, bool)
         wanted[[group.number for group in groups]] = True
-        rows = np.flatnonzero(wanted[self.code])
+        rows = np.flatnonzero(wanted.take(self.code))
         code = self.code[rows]
         laid = rows[np.argsort(code, kind="stable")]
         ends = np.cumsum([0, *np.bincount(code, minlength=len(wanted))])
@@ -165,6 +167,15 @@ def _said(name: str, value: Any) -> Any:
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column without its dictionary: the cells of one are slow to read."""
     return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
+def _cells(column: pa.ChunkedArray, numbers: Column | None) -> list[Any]:
+    """What cells say, so that it tells rows apart; None where they are numbers that vary."""
+    if pa.types.is_string(column.type):
+        cells: list[Any] = column.to_numpy().tolist()  # many times faster than its own way to a list
+    else:
+        cells = [repr(cell) if isinstance(cell, list | dict) else cell for cell in column.to_pylist()]
+    return cells if numbers is None else [None if varies else cell for cell, varies in zip(cells, numbers, strict=True)]
 
 
 def _firsts(code: Column, sizes: Column) -> Column:
