@@ -1,8 +1,12 @@
 """Rule sets that tests make are remembered for the run alone; what else is installed here does not join them."""
 
+import gc
+
 import pytest
 
 from vramledger import cli
+
+gc.set_threshold(cli.GARBAGE)  # as every command has it
 
 
 @pytest.fixture(scope="session", autouse=True)
