@@ -40,7 +40,8 @@ def _once(options: argparse.Namespace) -> int:
     from vramledger.rules.open import open_rules
 
     ruleset = open_rules(options.specs)
-    reach, own = Reach(), bool(options.specs)
+    whole, own = not options.like and not options.scenarios, bool(options.specs)
+    reach = Reach() if whole else None
     results: list[Check | Problems] = []
     if not options.scenarios or options.like:
         results += run_examples(ruleset, options.like, own, reach)
@@ -49,8 +50,7 @@ def _once(options: argparse.Namespace) -> int:
             results += run_scenario(ruleset, Path(path), reach)
     found = [one for one in results if isinstance(one, Check)]
     faults = [one for one in results if isinstance(one, Problems)]
-    whole = not options.like and not options.scenarios
-    parts = reach.parts(ruleset, own) if whole else []
+    parts = reach.parts(ruleset, own) if reach is not None else []
     if options.json:
         print_json(checks.to_dict(found, parts))
     else:
