@@ -21,7 +21,7 @@ CONFIG = {"model_type": "llama", **SIZES}
 COMMANDS = cli.COMMANDS
 
 
-START = (sys.executable, "-c", "import sys; from vramledger.cli import main; sys.exit(main())")
+START = (sys.executable, "-m", "vramledger")
 
 
 def environment(seed="0"):
@@ -137,8 +137,10 @@ def test_help_has_an_example_that_runs(command, run, monkeypatch, tmp_path):
     code, out, _ = run(command, "--help")
     example = out[out.index("example: vramledger ") :].splitlines()[0].split(";")[0].split()[2:]
     assert (code, example[0]) == (0, command)
+    if command == "validate":  # a page shows what it prints, and test_validate runs it
+        assert f"$ vramledger {' '.join(example)} " in (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
     # their examples name files of a user, and what serves does not end
-    if command not in ("lint", "batch", "verify", "fmt", "schemas", "serve"):
+    elif command not in ("lint", "batch", "verify", "fmt", "schemas", "serve"):
         monkeypatch.chdir(tmp_path)
         assert run(*example)[0] in (0, 1)
 

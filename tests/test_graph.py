@@ -213,6 +213,11 @@ def own(folder):
     return open_rules([folder])
 
 
+@pytest.fixture(scope="module")
+def woven(own):
+    return network(own)
+
+
 @pytest.fixture
 def programs(tmp_path, monkeypatch):
     """A path on which nothing is found but what a test puts there."""
@@ -244,13 +249,13 @@ def small(found):
 # --- nodes and edges --------------------------------------------------------------------------------------
 
 
-def test_the_edges_of_rules_of_our_own(own):
-    assert needs_of(network(own), EDGES) == EDGES
+def test_the_edges_of_rules_of_our_own(own, woven):
+    assert needs_of(woven, EDGES) == EDGES
     assert needs_of(network(own, ()), DECLARED) == DECLARED
 
 
-def test_the_nodes_of_rules_of_our_own(own):
-    nodes = {name: (node.kind, node.group, node.measure) for name, node in small(network(own)).nodes.items()}
+def test_the_nodes_of_rules_of_our_own(woven):
+    nodes = {name: (node.kind, node.group, node.measure) for name, node in small(woven).nodes.items()}
     assert list(nodes.items()) == [
         ("draft", ("fact", "facts", "true or false")),
         ("rooms", ("fact", "facts", "rooms")),
@@ -273,9 +278,8 @@ def test_the_nodes_of_rules_of_our_own(own):
     ]
 
 
-def test_columns_fold_into_their_tables(own):
-    found = network(own)
-    assert needs_of(folded(small(found), found), ("shelves", "pipes", "coolers", "heat.left")) == {
+def test_columns_fold_into_their_tables(woven):
+    assert needs_of(folded(small(woven), woven), ("shelves", "pipes", "coolers", "heat.left")) == {
         "shelves": "draft rooms",
         "pipes": "cooler.blades cooler.name shelves",
         "coolers": "rooms",
@@ -283,22 +287,20 @@ def test_columns_fold_into_their_tables(own):
     }
 
 
-def test_a_column_folds_into_a_table_that_was_not_cut_out(own):
-    found = network(own)
-    around = kept(found, reached(found, "cooler.blades", up=False))
+def test_a_column_folds_into_a_table_that_was_not_cut_out(woven):
+    around = kept(woven, reached(woven, "cooler.blades", up=False))
     assert "pipes" not in around.nodes
-    assert ("cooler.blades", "pipes") in folded(around, found).edges
+    assert ("cooler.blades", "pipes") in folded(around, woven).edges
 
 
-def test_what_is_upstream_and_downstream(own):
-    found = network(own)
-    assert reached(found, "pipes[flow]", up=True, depth=1) == {
+def test_what_is_upstream_and_downstream(woven):
+    assert reached(woven, "pipes[flow]", up=True, depth=1) == {
         "pipes[flow]": 0,
         "pipes": 1,
         "pipes[width]": 1,
         "shelves[load]": 1,
     }
-    assert {name for name in reached(found, "cooler.blades", up=False) if name in EDGES} == {
+    assert {name for name in reached(woven, "cooler.blades", up=False) if name in EDGES} == {
         "cooler.blades",
         "pipes[width]",
         "pipes[flow]",
@@ -549,15 +551,15 @@ def test_any_name_can_be_drawn(names):
         assert found_names == [name.replace("&", "&amp;") for name in found.nodes]
 
 
-def test_dot_of_rules_of_our_own(own, snapshot):
-    found = small(network(own))
+def test_dot_of_rules_of_our_own(own, woven, snapshot):
+    found = small(woven)
     assert stable(drawings.dot(folded(found, found), "heat.left"), *paths(own)) == snapshot(name="folded")
     cut = kept(found, reached(found, "pipes[flow]", up=True, depth=1))
     assert stable(drawings.dot(cut), *paths(own)) == snapshot(name="columns")
 
 
-def test_mermaid_of_rules_of_our_own(own, snapshot):
-    found = small(network(own))
+def test_mermaid_of_rules_of_our_own(woven, snapshot):
+    found = small(woven)
     assert drawings.mermaid(folded(found, found), "heat.left") == snapshot(name="folded")
     cut = kept(found, reached(found, "pipes[flow]", up=True, depth=1))
     assert drawings.mermaid(cut, values={"shelves[load]": "10 watts"}) == snapshot(name="columns")
@@ -567,8 +569,8 @@ def paths(ruleset):
     return sorted({str(Path(document.path).parent) for document in ruleset.documents() if document.user})
 
 
-def test_json_of_rules_of_our_own(own):
-    data = drawings.to_dict(small(network(own)), {"rooms": "5 rooms"})
+def test_json_of_rules_of_our_own(woven):
+    data = drawings.to_dict(small(woven), {"rooms": "5 rooms"})
     (rooms,) = [node for node in data["nodes"] if node["name"] == "rooms"]
     assert {key: rooms[key] for key in ("kind", "group", "unit", "says", "value")} == {
         "kind": "fact",
@@ -577,7 +579,7 @@ def test_json_of_rules_of_our_own(own):
         "says": "Rooms with a machine.",
         "value": "5 rooms",
     }
-    assert {(edge["from"], edge["to"]) for edge in data["edges"]} == set(small(network(own)).edges)
+    assert {(edge["from"], edge["to"]) for edge in data["edges"]} == set(small(woven).edges)
     (reasons,) = [edge["reasons"] for edge in data["edges"] if (edge["from"], edge["to"]) == ("draft", "heat.left")]
     assert [(reason["why"], reason["text"]) for reason in reasons] == [("when", 'draft and cooler.name == "fan"')]
     place = reasons[0]["place"]
@@ -587,7 +589,7 @@ def test_json_of_rules_of_our_own(own):
 
 @pytest.mark.thorough
 def test_the_same_bytes_whatever_the_hash_seed(folder):
-    start = [sys.executable, "-c", "import sys; from vramledger.cli import main; sys.exit(main())"]
+    start = [sys.executable, "-m", "vramledger"]
     for arguments in (
         ("graph", "--format", "dot"),
         ("graph", "heat.left", "--columns"),
@@ -871,7 +873,6 @@ def test_path_the_other_way_round(run, folder, snapshot):
 
 def test_all_paths(run, folder):
     _, ways = links_of(run, "rooms", "heat.total", "--all", "--specs", folder)
-    found = network(open_rules([folder]))
     # every simple way, by hand: the pump's own rule, the pump's power, the shelves and their columns
     assert ways[0] == "rooms heat.total"
     assert set(ways) == {
@@ -887,7 +888,7 @@ def test_all_paths(run, folder):
         "rooms draft cooler.name cooler.power heat.total",
     }
     assert [len(way.split()) for way in ways] == sorted(len(way.split()) for way in ways)
-    many = chains(found, "batch.size", "total.bytes", 20)
+    many = chains(woven, "batch.size", "total.bytes", 20)
     assert len(many) == 20
 
 

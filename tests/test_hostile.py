@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LIMIT = 2 * 2**30  # of address space: what goes beyond is stopped
 START = f"import resource, sys; resource.setrlimit(resource.RLIMIT_AS, ({LIMIT}, {LIMIT}))\n"
-START += "from vramledger.cli import main; sys.exit(main())"
+START += "from vramledger.cli import script; script()"
 # A small process starts the command and waits for it: the most memory of a process counts that of who started it.
 WAIT = "import os, subprocess, sys\n"
 WAIT += "started = subprocess.Popen(sys.argv[1:])\n"

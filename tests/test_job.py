@@ -24,7 +24,7 @@ from vramledger.tables import forms
 from vramledger.tables.job import Output
 
 ROOT = Path(__file__).parents[1]
-START = (sys.executable, "-c", "import sys; from vramledger.cli import main; sys.exit(main())")
+START = (sys.executable, "-m", "vramledger")
 SWEEP = ("sweep", "llama-3-8b", "--over", "optimizer=adamw,sgd,lion", "--over", "batch.size=1:40", "--part-rows", "7")
 
 KILLS = 6

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from vramledger.cli import main
+from vramledger.commands import validate as command
 from vramledger.inputs import measured
 from vramledger.inputs.measured import Compared, Record
 from vramledger.problems import Place
@@ -171,11 +172,21 @@ def test_our_figures_name_where_they_stand() -> None:
         assert line["grade"] in validate.GOALS, line["id"]
 
 
-def test_the_page_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    page = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
-    command, shown = page.partition("$ vramledger ")[2].split("```")[0].split("\n", 1)
+def test_our_figures_are_found_from_anywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(ROOT)
-    assert main(command.removesuffix(" || true").split()) in (0, 1)
+    assert command._beside() == "measurements"
+    monkeypatch.chdir(tmp_path)
+    assert command._beside() == str(ROOT / "measurements")
+
+
+def test_the_page_shows_what_is_printed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is the example of the command's help too, which people run elsewhere."""
+    page = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    typed, shown = page.partition("$ vramledger ")[2].split("```")[0].split("\n", 1)
+    monkeypatch.chdir(tmp_path)
+    assert main(typed.removesuffix(" || true").split()) in (0, 1)
     out, err = capsys.readouterr()
     assert not err
     assert out == shown

@@ -57,7 +57,7 @@ COMMAND = Command(
     "validate",
     run,
     "Measured figures beside ours, by source: median and 90th-percentile error, bias, how many lie in our ranges.",
-    "validate --worst 10",
+    "validate --worst 3",
     (
         (
             ("files",),

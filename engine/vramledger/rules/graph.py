@@ -67,28 +67,40 @@ def node_of(rule: Rule) -> str:
 
 
 def cycles(ruleset: RuleSet, reader: Reader, entries: Iterable[Entry]) -> Iterator[Problem]:
-    """Each cycle once, as a chain with the place of every link: of the stages alone, then with each entry's rules."""
+    """Each cycle once, as a chain with the place of every link: of the stages alone, then with each entry's rules.
+
+    A cycle of an entry's rules that goes through one of the stages is told once that is gone.
+    """
     base = _of_stages(ruleset.rules, ruleset.tables, reader)
     seen: set[frozenset[str]] = set()
     below = _below(base)
+    if below is None:
+        yield from _told(base, seen)
+        circular = frozenset().union(*seen)
+        base = [part for part in base if part.node not in circular]
+        below = _below(base)
+        assert below is not None
     for own, laid in _overlays(ruleset, reader, entries, base):
-        if below is not None and not _closes(own, *below):
-            continue
-        parts = list(laid)
-        if not _circular(parts):
-            continue
-        import networkx
+        if _closes(own, *below):
+            parts = list(laid)
+            if _goes_round(_leaning(parts)):
+                yield from _told(parts, seen)
 
-        graph = build(parts)
-        for group in networkx.strongly_connected_components(graph):
-            node = next(iter(group))
-            if frozenset(group) in seen or (len(group) == 1 and not graph.has_edge(node, node)):
-                continue
-            seen.add(frozenset(group))
-            inside: networkx.DiGraph[str] = networkx.DiGraph(
-                [(a, b) for a in sorted(group) for b in sorted(graph[a]) if b in group]
-            )
-            yield _cycle(graph, networkx.find_cycle(inside, source=min(group)))
+
+def _told(parts: list[Part], seen: set[frozenset[str]]) -> Iterator[Problem]:
+    """The cycles of some parts, but for those that were seen before."""
+    import networkx  # which costs more to load than to ask first whether there are any
+
+    graph = build(parts)
+    for group in networkx.strongly_connected_components(graph):
+        node = next(iter(group))
+        if frozenset(group) in seen or (len(group) == 1 and not graph.has_edge(node, node)):
+            continue
+        seen.add(frozenset(group))
+        inside: networkx.DiGraph[str] = networkx.DiGraph(
+            [(a, b) for a in sorted(group) for b in sorted(graph[a]) if b in group]
+        )
+        yield _cycle(graph, networkx.find_cycle(inside, source=min(group)))
 
 
 def leaning(ruleset: RuleSet, reader: Reader, entries: Iterable[Entry]) -> Leaning:
@@ -163,8 +175,7 @@ def _closes(own: list[Part], bits: dict[str, int], masks: dict[str, int]) -> boo
 def _overlays(
     ruleset: RuleSet, reader: Reader, entries: Iterable[Entry], base: list[Part]
 ) -> Iterator[tuple[list[Part], Iterable[Part]]]:
-    """The parts of the stages, and each entry's own with all as they are laid over them, as far as worth the work."""
-    yield [], base
+    """Each entry's own parts, and with them all as they are laid over the stages', as far as worth the work."""
     work = 0
     for entry in entries:
         own = _of_entry(ruleset, entry, reader)
@@ -183,11 +194,6 @@ def _leaning(parts: Iterable[Part]) -> dict[str, set[str]]:
     for part in parts:
         names.setdefault(part.node, set()).update(part.names)
     return names
-
-
-def _circular(parts: Iterable[Part]) -> bool:
-    """Whether there is a cycle at all; the library that names it costs more to load than to ask this first."""
-    return _goes_round(_leaning(parts))
 
 
 def _goes_round(names: dict[str, set[str]]) -> bool:
