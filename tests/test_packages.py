@@ -66,13 +66,13 @@ def installed(tmp_path_factory):
 
 
 @pytest.fixture
-def run(tmp_path):
+def run():
     def call(target, *arguments, **environment):
         known = {name: value for name, value in os.environ.items() if name != "VRAMLEDGER_PACKAGES"}
         path = os.pathsep.join([str(ROOT / "engine"), str(target)])
         done = subprocess.run(
             [sys.executable, "-m", "vramledger", *arguments],
-            env={**known, "PYTHONPATH": path, "VRAMLEDGER_CACHE": str(tmp_path), **environment},
+            env={**known, "PYTHONPATH": path, **environment},
             capture_output=True,
             text=True,
             check=False,
@@ -84,9 +84,10 @@ def run(tmp_path):
     return call
 
 
-def test_an_installed_package_joins_the_bundled_specs(installed, run):
+def test_an_installed_package_joins_the_bundled_specs(installed, run, tmp_path):
+    asked = ("estimate", "llama-3-8b", "--optimizer", "theirs", "--json")
     for _ in range(2):  # without and with what the first run remembered
-        code, out, err = run(installed, "estimate", "llama-3-8b", "--optimizer", "theirs", "--json")
+        code, out, err = run(installed, *asked, VRAMLEDGER_CACHE=str(tmp_path))
         answer = json.loads(out)
         assert (code, err) == (0, "")
         assert answer["quantities"]["optimizer.bytes"] == answer["quantities"]["parameters.count"]
