@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -161,13 +161,25 @@ def numeric(text: str) -> Any:
     return None if any(isinstance(part, Name | Aggregate | Field | Index) for part in walk(tree)) else tree
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_every_substituted_formula_gives_its_value(name: str) -> None:
-    ledger = evaluate(SCENARIOS[name])
-    calculator = Evaluation(ledger.program, ledger.facts)
+class Derived(NamedTuple):
+    """A scenario, its ledger, and the derivation of every quantity that it can answer."""
+
+    name: str
+    ledger: Ledger
+    derivations: dict[str, Derivation]
+
+
+@pytest.fixture(scope="module", params=SCENARIOS)
+def derived(request: pytest.FixtureRequest) -> Derived:
+    ledger = evaluate(SCENARIOS[request.param])
+    return Derived(request.param, ledger, {name: ledger.derivation(name) for name in quantities(ledger)})
+
+
+def test_every_substituted_formula_gives_its_value(derived: Derived) -> None:
+    calculator = Evaluation(derived.ledger.program, derived.ledger.facts)
     checked, wrong = 0, []
-    for quantity in quantities(ledger):
-        for step in shown(ledger.derivation(quantity)):
+    for derivation in derived.derivations.values():
+        for step in shown(derivation):
             if not step.substituted or isinstance(step.value, NotApplicable) or step.value is None:
                 continue
             tree = numeric(step.substituted)
@@ -181,13 +193,11 @@ def test_every_substituted_formula_gives_its_value(name: str) -> None:
     assert checked > 50
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_a_sum_is_the_sum_of_its_rows(name: str) -> None:
-    ledger = evaluate(SCENARIOS[name])
+def test_a_sum_is_the_sum_of_its_rows(derived: Derived) -> None:
     fold = {"sum": sum, "max": max, "min": min, "count": len, "product": math.prod}
     met = Counter()
-    for quantity in quantities(ledger):
-        for step in shown(ledger.derivation(quantity)):
+    for quantity, derivation in derived.derivations.items():
+        for step in shown(derivation):
             function = step.name.partition(" ")[0]
             if step.kind != "rows" or function not in fold or isinstance(step.value, NotApplicable | tuple):
                 continue
@@ -196,15 +206,13 @@ def test_a_sum_is_the_sum_of_its_rows(name: str) -> None:
                 continue
             met[function] += 1
             assert fold[function](rows) == step.value, (quantity, step.name, step.formula)
-    assert met["sum"] > 3 or name == "a document"
+    assert met["sum"] > 3 or derived.name == "a document"
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_a_step_has_the_value_that_the_ledger_has(name: str) -> None:
-    ledger = evaluate(SCENARIOS[name])
+def test_a_step_has_the_value_that_the_ledger_has(derived: Derived) -> None:
+    ledger = derived.ledger
     seen: set[str] = set()
-    for quantity in quantities(ledger):
-        derivation = ledger.derivation(quantity)
+    for quantity, derivation in derived.derivations.items():
         assert derivation.step.name == quantity
         assert derivation.step.value == ledger[quantity] or ledger[quantity] == NotApplicable("ranges leave it open")
         names = [(step.kind, step.name) for step in shown(derivation) if step.kind == "quantity"]

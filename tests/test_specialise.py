@@ -184,8 +184,12 @@ def targets(found: Scenario) -> list[str]:
 
 def interpreted(found: Scenario, name: str) -> Any:
     """The value by the interpreter, or the codes of what is wrong."""
+    return told(Ledger(found.program, found.facts), name)
+
+
+def told(ledger: Ledger, name: str) -> Any:
     try:
-        return Ledger(found.program, found.facts)[name]
+        return ledger[name]
     except Problems as problems:
         return [one.code for one in problems.problems]
 
@@ -193,8 +197,9 @@ def interpreted(found: Scenario, name: str) -> Any:
 def agree(plan: Plan, found: Scenario) -> dict[str, Any]:
     """The plan's values, after each was compared with the interpreter's."""
     compiled = plan.run(found.facts)
+    ledger = Ledger(found.program, found.facts)
     for name, value in compiled.items():
-        expected = interpreted(found, name)
+        expected = told(ledger, name)
         if isinstance(expected, NotApplicable):  # what is left open by ranges is None until it is public
             same = isinstance(value, NotApplicable) and value.reason == expected.reason
         else:
@@ -314,7 +319,8 @@ def test_one_plan_serves_every_number(scenario: dict[str, Any], name: str, numbe
                 assert name == "dropout"
                 continue
             found = agree(plan, step)
-            faulty = any(isinstance(interpreted(step, target), list) for target in plan.targets)
+            ledger = Ledger(step.program, step.facts)
+            faulty = any(isinstance(told(ledger, target), list) for target in plan.targets)
             assert faulty or {"parameters.bytes", "total.bytes"} <= found.keys()
 
 

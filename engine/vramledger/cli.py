@@ -42,15 +42,12 @@ COMMANDS = (
 )
 
 
-GARBAGE = 200_000
-"""Objects made between two looks for garbage: rules are many, and nearly all that is made is kept until the answer."""
-
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # where standard output goes
 
 
 def script() -> None:
     """The installed command. A run ends soon: its garbage can wait, and nothing is left to tidy up after the answer."""
-    gc.set_threshold(GARBAGE)
+    gc.set_threshold(200_000)
     os._exit(main())
 
 

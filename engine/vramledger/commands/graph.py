@@ -56,11 +56,11 @@ def _found(ruleset: Any, options: argparse.Namespace) -> tuple[Any, str, dict[st
 
     beats = overrides(options)
     of_scenario = options.scenario is not None or bool(beats)
-    whole = network(ruleset) if options.quantity is not None else None
-    marked = find(whole, options.quantity) if whole is not None else ""
+    stages = network(ruleset, ())
+    whole = stages if options.quantity is None or options.quantity in stages.nodes else network(ruleset)
+    marked = find(whole, options.quantity) if options.quantity is not None else ""
     if not of_scenario:
-        stages = network(ruleset, ())
-        return (stages if marked in stages.nodes or whole is None else whole), marked, {}
+        return (stages if not marked or marked in stages.nodes else whole), marked, {}
     from vramledger.evaluation.ledger import TOTAL
     from vramledger.evaluation.touched import answer, evaluated, touched
     from vramledger.inputs.raw import read_raw
