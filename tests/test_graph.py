@@ -871,7 +871,7 @@ def test_path_the_other_way_round(run, folder, snapshot):
     assert links_of(run, "heat.left", "draft", "--specs", folder) == (True, ["draft heat.left"])
 
 
-def test_all_paths(run, folder):
+def test_all_paths(run, folder, woven):
     _, ways = links_of(run, "rooms", "heat.total", "--all", "--specs", folder)
     # every simple way, by hand: the pump's own rule, the pump's power, the shelves and their columns
     assert ways[0] == "rooms heat.total"
