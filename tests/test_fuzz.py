@@ -55,7 +55,7 @@ def exercise(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize(
-    "seed", [pytest.param(seed, marks=pytest.mark.thorough if seed >= 16 else ()) for seed in range(150)]
+    "seed", [pytest.param(seed, marks=pytest.mark.thorough if seed >= 10 else ()) for seed in range(150)]
 )
 def test_damaged_specs_load_or_tell_why(seed):
     """A bundled file with damage in its own place among the others."""
