@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
+from threading import local
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from vramledger.evaluation.steps import FLAGS, Bounds, Ref, Step, Steps, fits
 
 Column = NDArray[Any]
 CHUNK = 32768
+_ZERO = np.zeros(1, np.intp)
 ENOUGH = 4 * CHUNK  # rows that are worth a thread
 _UFUNCS = {
     "add": "add",
@@ -76,6 +78,25 @@ class Outcome(NamedTuple):
         return Outcome([over[kept] if isinstance(over, np.ndarray) else over for over in overs], unders, None)
 
 
+class _Room(local):
+    """Scratch columns of a thread, kept from code to code: memory that is new each time is slow to come."""
+
+    def __init__(self) -> None:
+        self._held: dict[type, list[Column]] = {}
+
+    def columns(self, kinds: Sequence[type], count: int) -> list[Column]:
+        """A column of so many rows, no more than a chunk, for each type."""
+        found = []
+        for place, kind in enumerate(kinds):
+            held = self._held.setdefault(kind, [])
+            held += [np.empty(CHUNK, kind) for _ in range(place + 1 - len(held))]
+            found.append(held[place][:count])
+        return found
+
+
+_room = _Room()
+
+
 class Code(NamedTuple):
     """Straight-line code that kernels share which differ in their constants alone; what it fills, and what it needs."""
 
@@ -92,7 +113,7 @@ class Code(NamedTuple):
 
         NumPy lets other threads run meanwhile.
         """
-        room: list[Column] = [np.empty(min(last - first, CHUNK), kind) for kind in self.room]
+        room = _room.columns(self.room, min(last - first, CHUNK))
         with np.errstate(all="ignore"):
             for start in range(first, last, CHUNK):
                 end = min(start + CHUNK, last)
@@ -134,7 +155,7 @@ class Kernel:
         places = {part: place for place, part in enumerate(self.wanted)}
         # which output of the code each number is; those of kernels of the same code may differ in it
         self.layout = (tuple(places.get(part, -1) for part in parts), *(places.get(one, one) for one in self.guards))
-        self._scalars = [np.array(value) for value in self.constants]  # NumPy takes them faster than ints
+        self.scalars = [np.array(value) for value in self.constants]  # NumPy takes them faster than ints
 
     def covers(self, ends: Mapping[str, Bounds]) -> bool:
         """Whether it is for facts between these ends."""
@@ -153,7 +174,7 @@ class Kernel:
         return self.outcome(found, count)
 
     def _constants(self, _start: int, _end: int) -> Callable[[int], Column]:
-        return self._scalars.__getitem__
+        return self.scalars.__getitem__
 
     def outcome(self, found: Sequence[Column], count: int) -> Outcome:
         """What the code's outputs of so many rows say."""
@@ -192,12 +213,14 @@ class Family:
     """Kernels of the same code and layout, whose constants differ: their rows are computed as one."""
 
     def __init__(self, kernels: Sequence[Kernel]) -> None:
+        self.kernels = kernels
         self.first = kernels[0]
         self._values = np.array([kernel.constants for kernel in kernels], np.int64).T.copy()
-        self._alike = (self._values == self._values[:, :1]).all(axis=1).tolist()  # most are the same in all of them
+        alike = (self._values == self._values[:, :1]).all(axis=1)  # most are the same in all of them
+        self._shared = [one if same else None for one, same in zip(self.first.scalars, alike, strict=True)]
         places = range(len(self.first.results))
         self._known = [
-            [_shared([kernel.results[place][side] for kernel in kernels]) for place in places] for side in (0, 1)
+            [_each([kernel.results[place][side] for kernel in kernels]) for place in places] for side in (0, 1)
         ]
 
     def run(
@@ -207,13 +230,17 @@ class Family:
 
         Outputs of the code that `held` has room for are put there.
         """
-        ends = np.cumsum([0, *counts])
+        ends = np.concatenate([_ZERO, counts.cumsum()])
         count = int(ends[-1])
 
         def constants(start: int, end: int) -> Callable[[int], Column]:
-            first, last = np.searchsorted(ends, (start, end - 1), "right") - 1
-            inside = np.diff(np.clip(ends[first : last + 2], start, end))
-            return _Spread(self._values[:, first : last + 1], self._alike, inside).of
+            if end - start == count:
+                return self._spread(slice(None), counts)
+            first, last = ends.searchsorted((start, end - 1), "right") - 1
+            if first == last:
+                alone: list[Column] = self.kernels[first].scalars
+                return alone.__getitem__
+            return self._spread(slice(first, last + 1), np.diff(ends[first : last + 2].clip(start, end)))
 
         found = self.first.code.outputs(count, held)
         self.first.code.fill(found, given, constants, 0, count)
@@ -224,22 +251,20 @@ class Family:
         )
         return Outcome(overs, unders, said.refused)
 
+    def _spread(self, some: slice, counts: Column) -> Callable[[int], Column]:
+        """The constants of some kernels over rows of each, laid out when one is used: all at once fill the cache."""
+        shared, values = self._shared, self._values
 
-def _shared(known: list[Any]) -> Any:
+        def constant(number: int) -> Column:
+            one = shared[number]
+            return values[number, some].repeat(counts) if one is None else one
+
+        return constant
+
+
+def _each(known: list[Any]) -> Any:
     """A number for each of several kernels, where they do not share it, nor compute it."""
     return None if isinstance(known[0], Ref) or all(value == known[0] for value in known) else np.array(known)
-
-
-class _Spread(NamedTuple):
-    """The constants of several kernels over rows of each, laid out when one is used: all at once fill the cache."""
-
-    values: Column
-    alike: list[bool]
-    counts: Column
-
-    def of(self, number: int) -> Column:
-        row: Column = self.values[number]
-        return row[0, ...] if len(row) == 1 or self.alike[number] else np.repeat(row, self.counts)
 
 
 def in_threads(work: Callable[[int, int], None], count: int) -> None:

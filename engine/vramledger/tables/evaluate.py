@@ -95,7 +95,7 @@ class Evaluator:
     def _answers(self, rows: Rows) -> Sheet:
         """The answers to all rows."""
         groups = self._shaped(rows)
-        places = [Place(group, shape, shape.plan.root) for group, shape in groups if isinstance(shape, Shape)]
+        places = [Place(g.number, g.size, shape, shape.plan.root) for g, shape in groups if isinstance(shape, Shape)]
         if rows.code is None:
             sheet, left = Sheet(self._asked, rows.count), []
         else:
@@ -109,7 +109,7 @@ class Evaluator:
         for some, alike in left:
             self._one_by_one(rows, some, sheet, alike)
         faulty = [(group, found) for group, found in groups if isinstance(found, _Fault)]
-        for (_, fault), some in zip(faulty, rows.of([group for group, _ in faulty]), strict=True):
+        for (_, fault), some in zip(faulty, rows.of([group.number for group, _ in faulty]), strict=True):
             if fault.text is None:
                 self._one_by_one(rows, some, sheet)
             else:
@@ -134,7 +134,7 @@ class Evaluator:
     def _fleet_of(self, places: Sequence[Place], ends: Mapping[str, Bounds]) -> Fleet:
         """The fleet of these leaves; it is kept for the next table."""
         leaves = [place for place in places if isinstance(place.node, Leaf)]
-        grown = [place.shape.saw(place.node, place.group.size) for place in leaves]
+        grown = [place.shape.saw(place.node, place.size) for place in leaves]
         held = self._fleet
         if held is None or any(grown) or not held.serves(leaves, ends):
             wider = ends if held is None else held.around(ends)
@@ -145,8 +145,8 @@ class Evaluator:
     def _ways(self, rows: Rows, places: Sequence[Place], sheet: Sheet) -> Iterator[Way]:
         """The rows of each place, but those whose numbers are out of bounds."""
         ends = {name: number.ends for name, number in rows.numbers.items()}
-        for place, some in zip(places, rows.of([place.group for place in places]), strict=True):
-            columns = {name: rows.numbers[name].values for name in place.group.varies}
+        for place, some in zip(places, rows.of([place.number for place in places]), strict=True):
+            columns = {name: rows.numbers[name].values for name in place.shape.names}
             if not isinstance(some, range):
                 columns = {name: values[some] for name, values in columns.items()}
             inside, left = _within(place.shape, columns, some, ends)
@@ -177,7 +177,7 @@ class Evaluator:
             fixed = [name for name, fact in facts.items() if not _is(read.facts, fact, rows.numbers[name], row)]
             scales = {name: rows.numbers[name].scale for name in group.varies}
             return fixed or Shape(read, facts, scales, self._asked, self.where)
-        return _Fault(self._shared_fault(rows, rows.of([group])[0]))
+        return _Fault(self._shared_fault(rows, rows.of([group.number])[0]))
 
     def _shared_fault(self, rows: Rows, some: Column) -> str | None:
         """What is wrong with many rows of one shape: the same with some of them, whatever numbers they differ in."""
@@ -254,7 +254,7 @@ def _within(
 def _standing_for(rows: Rows, group: Group) -> Iterator[int]:
     """A few rows of a group; the others are looked for where the first will not do."""
     yield group.first
-    yield from (row for row in _some_of(rows.of([group])[0]) if row != group.first)
+    yield from (row for row in _some_of(rows.of([group.number])[0]) if row != group.first)
 
 
 def _some_of(rows: Column) -> list[int]:

@@ -25,10 +25,18 @@ from vramledger.tables.shape import Left, Shape
 from vramledger.tables.sheet import Sheet, dtype_of
 from vramledger.tables.wanted import Wanted
 
-BLOCK = 2**19
+BLOCK = 2**20
 _Said = list[Cells | None]
 _Table = tuple[Column, Column]
 _Laid = tuple[Column, Column | None]  # the values of rows side by side, and which of them there are
+
+
+class _Member(NamedTuple):
+    """A leaf of a shape, and its code."""
+
+    shape: Shape
+    leaf: Leaf
+    kernel: Kernel
 
 
 class _Kin(NamedTuple):
@@ -54,26 +62,29 @@ class Fleet:
         self._met = {id(place.node): place.node for place in places}  # ids are told apart while their leaves live
         self._kin: list[_Kin] = []
         known: list[_Said] = []
-        for (given, *_), some in self._alike(places).items():
-            shape, leaf, kernel = some[0]
-            parts = shape.parts(leaf, kernel.results)
+        for (given, *_), members in self._alike(places).items():
+            parts = members[0].shape.parts(members[0].leaf, members[0].kernel.results)
             computed = [at for at, one in enumerate(columns) if _varies(needed(one, parts))]
-            said = [self._known(computed, *one) for one in some]
-            good = [at for at, one in enumerate(said) if one is not None]
+            said = [self._known(computed, member) for member in members]
+            good = [member for member, one in zip(members, said, strict=True) if one is not None]
+            known += [one for one in said if one is not None]
             if good:
-                first = len(self.slots)
-                known += [one for one in said if one is not None]
-                self.slots.update((id(some[at][1]), first + slot) for slot, at in enumerate(good))
-                family = Family([some[at][2] for at in good])
-                direct = {}
-                for at in computed:
-                    place = _output(columns[at], parts, kernel)
-                    if place is not None:
-                        direct[place] = at
-                self._kin.append(_Kin(family, shape, leaf, given, computed, direct, first, len(self.slots)))
+                self._add(given, computed, parts, good)
         self._given = sorted({name for kin in self._kin for name in kin.given})
         self._computed = sorted({number for kin in self._kin for number in kin.computed})
         self._tables = [_table(one, [said[at] for said in known]) for at, one in enumerate(columns)]
+
+    def _add(
+        self, given: tuple[str, ...], computed: list[int], parts: Mapping[str, Parts], some: list[_Member]
+    ) -> None:
+        """Gives slots to leaves that are alike."""
+        first = len(self.slots)
+        shape, leaf, kernel = some[0]
+        self.slots.update((id(member.leaf), first + slot) for slot, member in enumerate(some))
+        outputs = {at: _output(self.columns[at], parts, kernel) for at in computed}
+        direct = {output: at for at, output in outputs.items() if output is not None}
+        family = Family([member.kernel for member in some])
+        self._kin.append(_Kin(family, shape, leaf, given, computed, direct, first, len(self.slots)))
 
     def serves(self, places: Sequence[Place], ends: Mapping[str, Bounds]) -> bool:
         """Whether it answers these leaves between these ends."""
@@ -99,7 +110,7 @@ class Fleet:
     def answer(self, places: Sequence[Place], rows: Rows, sheet: Sheet) -> list[Left]:
         """Puts the answers of rows where they belong; those that must be answered one by one come back."""
         slots = np.full(rows.next, len(self.slots), np.uint16 if len(self.slots) < 2**16 else np.int32)
-        slots[[place.group.number for place in places]] = [self.slots[id(place.node)] for place in places]
+        slots[[place.number for place in places]] = [self.slots[id(place.node)] for place in places]
         for number, (values, there) in enumerate(self._tables):
             if number in self._computed:
                 sheet.open(number, there[slots])
@@ -161,19 +172,19 @@ class Fleet:
                 left.append(Left(order[at][said.odd]))
         return left
 
-    def _alike(self, places: Sequence[Place]) -> dict[Any, list[tuple[Shape, Leaf, Kernel]]]:
+    def _alike(self, places: Sequence[Place]) -> dict[Any, list[_Member]]:
         """Leaves that columns answer, by the columns given, by their code and by what is made of its outputs."""
-        found: dict[Any, list[tuple[Shape, Leaf, Kernel]]] = {}
-        for _, shape, leaf in places:
-            kernel = shape.ready(leaf, self.ends)
-            if kernel is not None and isinstance(leaf, Leaf):
-                key = (shape.given(kernel), kernel.code, kernel.layout, leaf.form)
-                found.setdefault(key, []).append((shape, leaf, kernel))
+        found: dict[Any, list[_Member]] = {}
+        for place in places:
+            kernel = place.shape.ready(place.node, self.ends)
+            if kernel is not None and isinstance(place.node, Leaf):
+                key = (place.shape.given(kernel), kernel.code, kernel.layout, place.node.form)
+                found.setdefault(key, []).append(_Member(place.shape, place.node, kernel))
         return found
 
-    def _known(self, computed: Sequence[int], shape: Shape, leaf: Leaf, kernel: Kernel) -> _Said | None:
+    def _known(self, computed: Sequence[int], member: _Member) -> _Said | None:
         """What columns say of a leaf before any row is computed; None where that goes into none."""
-        parts = shape.parts(leaf, kernel.results)
+        parts = member.shape.parts(member.leaf, member.kernel.results)
         found = [Cells(0) if at in computed else cells(one, parts, 1) for at, one in enumerate(self.columns)]
         return None if any(said is not None and said.odd is not None for said in found) else found
 

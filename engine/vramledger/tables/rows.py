@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,7 +93,7 @@ class Rows:
     def parted(self, groups: Sequence[tuple[Group, tuple[str, ...]]]) -> list[Group]:
         """Groups by the values of some of their numbers, which are said of all their rows from then on."""
         found = []
-        for (group, names), rows in zip(groups, self.of([group for group, _ in groups]), strict=True):
+        for (group, names), rows in zip(groups, self.of([group.number for group, _ in groups]), strict=True):
             at = np.asarray(rows)
             code = _combined([np.unique(self.numbers[name].values[at], return_inverse=True)[1] for name in names])
             if code is None:
@@ -101,20 +102,14 @@ class Rows:
                 continue
             sizes = np.bincount(code)
             numbers = np.arange(self.next, self.next + len(sizes))
-            self._move(at, numbers[code])
+            self.move(at, numbers[code])
             there = sizes > 0
             found += self._groups(numbers[there], at[_firsts(code, sizes)[there]], sizes[there], names)
         return found
 
-    def apart(self, group: Group, rows: Column) -> Group:
-        """Some rows of a group as a group of their own."""
-        number = self.next
-        self._move(rows, np.array([number]))
-        return group._replace(number=number, first=int(rows[0]), size=len(rows))
-
-    def _move(self, rows: Column, numbers: Column) -> None:
-        """Puts rows into groups of new numbers."""
-        self.next = int(numbers.max()) + 1
+    def move(self, rows: Column, numbers: Column) -> None:
+        """Puts rows into groups of these numbers, some of which may be new."""
+        self.next = max(self.next, int(numbers.max(initial=0)) + 1)
         if self.code is None:
             self.code = np.zeros(self.count, np.uint16)
         if self.next > 2**16 and self.code.dtype == np.uint16:
@@ -130,25 +125,29 @@ class Rows:
         there = {name: number.there[firsts] for name, number in varying.items() if number.there is not None}
         said = [_cells(column, there.get(name)) for name, column in keys.items()]
         sides = [number.sides_of(firsts) for number in varying.values()]
-        found = []
-        for place, each in enumerate(zip(numbers.tolist(), firsts.tolist(), sizes.tolist(), strict=True)):
-            varies = tuple(name for name in varying if name not in there or there[name][place])
-            cells = tuple(column[place] for column in said)
-            side = tuple(one[place] for name, one in zip(varying, sides, strict=True) if name in varies)
-            found.append(Group(*each, varies, (kinds, cells, varies, scales, side)))
-        return found
+        cells = zip(*said, strict=True) if said else repeat(())
+        side = zip(*sides, strict=True) if sides else repeat(())
+        varies: Iterable[tuple[str, ...]] = repeat(tuple(varying))
+        if there:
+            varies = [tuple(n for n in varying if n not in there or there[n][at]) for at in range(len(numbers))]
+        return [
+            Group(number, first, size, names, (kinds, scales, names, *more))
+            for number, first, size, names, *more in zip(
+                numbers.tolist(), firsts.tolist(), sizes.tolist(), varies, cells, side, strict=False
+            )
+        ]
 
-    def of(self, groups: Sequence[Group]) -> list[Any]:
-        """The rows of each."""
-        if self.code is None or not groups:
-            return [range(self.count) for _ in groups]
+    def of(self, numbers: Sequence[int]) -> list[Any]:
+        """The rows of each group, by its number."""
+        if self.code is None or not numbers:
+            return [range(self.count) for _ in numbers]
         wanted = np.zeros(self.next, bool)
-        wanted[[group.number for group in groups]] = True
+        wanted[numbers] = True
         rows = np.flatnonzero(wanted.take(self.code))
         code = self.code[rows]
         laid = rows[np.argsort(code, kind="stable")]
-        ends = np.cumsum([0, *np.bincount(code, minlength=len(wanted))])
-        return [laid[ends[group.number] : ends[group.number + 1]] for group in groups]
+        ends = np.cumsum([0, *np.bincount(code, minlength=len(wanted))]).tolist()
+        return [laid[ends[number] : ends[number + 1]] for number in numbers]
 
     def said(self, name: str, row: int) -> Any:
         """What a cell says, as a scenario would; None where it is empty."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,7 +83,7 @@ class Shape:
         """The rows whose fact breaks what its declaration allows; None where no row does."""
         if self._allows(name, ends):
             return None
-        low, high = self.allowed(name)
+        low, high = self.allowed[name]
         wrong = np.zeros(len(values), bool)
         if low is not None:
             wrong |= values < low
@@ -92,18 +93,20 @@ class Shape:
 
     def _allows(self, name: str, ends: Bounds) -> bool:
         """Whether a declaration allows all numbers between two ends."""
-        low, high = self.allowed(name)
+        low, high = self.allowed[name]
         return (low is None or ends[0] >= low) and (high is None or ends[1] <= high)
 
-    def allowed(self, name: str) -> tuple[Any, Any]:
-        """The least and the most that a column may hold; None where there is no bound."""
-        fact = self.names[name]
+    @cached_property
+    def allowed(self) -> dict[str, tuple[Any, Any]]:
+        """The least and the most that each column may hold; None where there is no bound."""
+        return {column: self._declared(fact) for column, fact in self.names.items()}
+
+    def _declared(self, fact: str) -> tuple[Any, Any]:
         declared: Declaration | None = self.read.program.declarations.get(fact)
         if declared is None:
             return None, None
         least = declared.minimum if declared.minimum is not None else 0 if declared.type.bytes == 1 else None
-        ends = (least, declared.below)
-        low, high = (None if end is None else end * self.scales[fact] for end in ends)
+        low, high = (None if end is None else end * self.scales[fact] for end in (least, declared.below))
         return low, high
 
     def way(
