@@ -157,9 +157,10 @@ class Fleet:
         found, wrong = sound(kin.leaf, found, count)
         at: Any = some if wrong is None else np.flatnonzero(~wrong) + some.start
         left = [] if wrong is None else [Left(order[some][wrong])]
+        count = count if wrong is None else len(at)
         parts = kin.shape.parts(kin.leaf, zip(found.overs, found.unders, strict=True))
         for number in sorted({*kin.computed} - {*kin.direct.values()}):
-            said = cells(self.columns[number], parts, len(order[at]))
+            said = cells(self.columns[number], parts, count)
             assert said is not None
             values, there = laid[number]
             values[at] = said.values
