@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ import pyarrow.compute as pc
 from by_formula import by_formula
 from by_hand import by_hand
 from speed import ms, ratio, row
+from vramledger.evaluation.columns import at_once
 from vramledger.evaluation.specialise import Plan
 from vramledger.inputs.raw import read_raw
 from vramledger.rules.load import RuleSet
 from vramledger.rules.open import open_rules
 from vramledger.tables.evaluate import Evaluator
+from vramledger.tables.fleet import BLOCK
 from vramledger.tables.shape import Shape
 from vramledger.tables.wanted import wanted
 
@@ -36,6 +39,7 @@ BOUNDS = {
 ROWS = 1_000_000
 OPTIMIZERS = ("adafactor", "adagrad", "adam", "adam-mini", "adamw", "adamw-8bit", "galore", "lion", "muon", "sgd")
 PRECISIONS = ("bf16", "fp16", "fp32", "bf16-mixed")
+SHAPING = {"optimizer": OPTIMIZERS, "precision": PRECISIONS}
 MODELS = 50
 MIXED_ROWS = 4_000_000
 LINKS = 20  # rules in one chain; chains stand side by side
@@ -108,7 +112,7 @@ def mixed(rules: RuleSet) -> None:
     """Shuffled rows of many shapes, all of them specialised before."""
     models = list(rules.names("model"))[:MODELS]
     numbers = {name: BOUNDS[name] for name in ("batch.size", "batch.sequence_length")}
-    table = drawn(numbers, MIXED_ROWS, {"model": models, "optimizer": OPTIMIZERS, "precision": PRECISIONS})
+    table = drawn(numbers, MIXED_ROWS, {"model": models, **SHAPING})
     several = Evaluator(rules, read_raw({"hardware": "h100-80gb"}), wanted(rules))
     lora = Evaluator(rules, read_raw(SCENARIO), wanted(rules))
     one = Evaluator(rules, read_raw({"hardware": "h100-80gb", "model": "llama-3-8b"}), wanted(rules))
@@ -121,14 +125,17 @@ def mixed(rules: RuleSet) -> None:
     one.table(alone)
     code = np.random.default_rng(0).integers(0, len(shapes_of(several)), MIXED_ROWS, np.uint16)
     given = [table[name].to_numpy() for name in numbers]
-    out = [answer[name] for name in answer.schema.names if name not in table.schema.names]
-    out = [column for column in out if column.null_count < MIXED_ROWS]
+    out = {name: answer[name] for name in answer.schema.names if answer[name].null_count < MIXED_ROWS}
+    of_one = np.logical_and.reduce([pc.equal(table[name], table[name][0]) for name in ("model", *SHAPING)])
+    shared = [name for name in out if len(out[name].filter(pa.array(of_one)).unique()) == 1]
+    computed = [plain_numbers(out[name]) for name in out if name not in {*shared, *numbers}]
+    known = [np.arange(len(shapes_of(several))) for name in shared if name not in table.schema.names]
     many, single, plain, moved = interleaved(
         [
             lambda: several.table(table),
             lambda: lora.table(tuned),
             lambda: one.table(alone),
-            lambda: there_and_back(code, given, out),
+            lambda: there_and_back(code, given, computed, known),
         ],
         7,
     )
@@ -136,17 +143,34 @@ def mixed(rules: RuleSet) -> None:
     beside = f"Llama-3-8B with LoRA {ns(single)}"
     row(f"a row of {MIXED_ROWS:,}, {shapes:,} shapes shuffled", ns(many), beside, ratio(many, single), "3 x")
     row("", "", f"fully fine-tuned {ns(plain)}", ratio(many, plain))
-    row("  laying its rows side by side and back, no more", ns(moved), beside, ratio(moved, single))
+    row("  moving rows and looking up what is known alone", ns(moved), beside, ratio(moved, single))
     row("  reading and specialising, each shape", ms((first - many) / shapes))
 
 
-def there_and_back(code: Any, given: Sequence[Any], answers: Sequence[pa.ChunkedArray]) -> list[Any]:
-    """What a table of mixed shapes costs before any of it is computed: rows of a code side by side, and back."""
-    order = np.argsort(code, kind="stable")
-    back = np.empty(len(code), np.int32)
-    back[order] = np.arange(len(code), dtype=np.int32)
-    laid = [column[order] for column in given]
-    return [*laid, *(pc.take(column, pa.array(back), boundscheck=False) for column in answers)]
+def there_and_back(code: Any, given: Sequence[Any], answers: Sequence[Any], known: Sequence[Any]) -> list[Any]:
+    """What a table of mixed shapes costs before any of it is computed, in the blocks and threads of the engine.
+
+    Rows of a code side by side, the facts there, the answers back, and what each code knows looked up.
+    """
+    found = [np.empty_like(column) for column in answers]
+
+    def block(part: tuple[int, int]) -> list[Any]:
+        start, end = part
+        here = pa.array(code[start:end])
+        order = np.asarray(pc.array_sort_indices(here)).view(np.int64) + start
+        places = pa.array(order)
+        laid = [pc.take(pa.array(column), places, boundscheck=False) for column in given]
+        for column, back in zip(answers, found, strict=True):
+            back[order] = column[start:end]
+        return [*laid, *(pc.take(pa.array(table), here, boundscheck=False) for table in known)]
+
+    blocks = list(pairwise([*range(0, len(code), BLOCK), len(code)]))
+    return [*at_once(block, blocks, len(code)), *found]
+
+
+def plain_numbers(column: pa.ChunkedArray) -> Any:
+    """A column of numbers or flags, whatever stands where there are none."""
+    return pc.fill_null(column, False if pa.types.is_boolean(column.type) else 0).to_numpy()
 
 
 def drawn(
