@@ -78,6 +78,7 @@ class RuleSet:
         self.announcements: list[str] = []
         self.plans = Recent(_MOST_PLANS)  # what was compiled for the shapes met of late
         self.programs = Recent(_MOST_REMEMBERED)
+        self.ranges = Recent(_MOST_REMEMBERED)  # which quantities may be ranges, by the entries that are chosen
         self.kin: dict[int, list[Any]] = {}  # of each thread, evaluations that others may start from
         self.readings = Recent(_MOST_REMEMBERED)  # how scenarios of the forms met of late are read
         self._documents: dict[str, dict[str, Document]] = {}

@@ -15,7 +15,7 @@ from vramledger.language.syntax import Aggregate, Binary, Call, walk
 from vramledger.problems import Place, Problems, nearest, problem
 from vramledger.rules.graph import fill_parts, node_of, rule_part
 from vramledger.rules.load import RuleSet
-from vramledger.rules.model import Formula, Scope
+from vramledger.rules.model import Entry, Formula, Scope
 from vramledger.rules.overlay import base_declarations
 from vramledger.rules.reads import Reader
 from vramledger.rules.world import World
@@ -86,18 +86,28 @@ def check_names(given: Sequence[str], keep: Sequence[str], columns: Sequence[Wan
         )
 
 
-def ranges(ruleset: RuleSet, base: Scenario | None = None) -> set[str]:
+def ranges(ruleset: RuleSet, base: Scenario | None = None) -> frozenset[str]:
     """The quantities that the rules of a scenario may leave a range: the stages', and those of what it chooses.
 
     What an entry chooses may be another in each row, so all of such a kind count.
     """
+    chosen = [*base.program.entries.values()] if base else []
+    given = {name for name, one in base.facts.values.items() if isinstance(one.value, Range)} if base else set()
+    key = (*map(id, chosen), frozenset(given))
+    if key not in ruleset.ranges:  # no other entries have these ids as long as they are held
+        ruleset.ranges[key] = chosen, frozenset(_ranges(ruleset, chosen, given))
+    found: frozenset[str] = ruleset.ranges[key][1]
+    return found
+
+
+def _ranges(ruleset: RuleSet, chosen: Sequence[Entry], given: set[str]) -> set[str]:
     named = [kind.name for kind in ruleset.kinds.values() if kind.chosen_by]
     entries = {(kind, name): ruleset.entry(kind, name) for kind in named for name in ruleset.names(kind)}
-    entries.update({(one.kind, one.name): one for one in (base.program.entries.values() if base else ())})
+    entries.update({(one.kind, one.name): one for one in chosen})
     world = World(ruleset, entries.values())
     reader = Reader(world)
     leans: dict[str, set[str]] = {}
-    found = {name for name, given in base.facts.values.items() if isinstance(given.value, Range)} if base else set()
+    found = set(given)
     for rule in world.rules:
         part = rule_part(rule, reader)
         leans.setdefault(part.node, set()).update(part.names)
