@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
 
 import numpy as np
@@ -9,12 +10,14 @@ import pyarrow as pa
 import pytest
 
 import vramledger
+from small import SIZES
 from vramledger import Problems
 from vramledger.evaluation import columns as kernels
 from vramledger.evaluation.ledger import FITS, SELECTED
 from vramledger.inputs.raw import read_raw
+from vramledger.inputs.scenario import read_scenario
 from vramledger.rules.open import opened
-from vramledger.tables import fleet
+from vramledger.tables import evaluate, fleet
 from vramledger.tables.best import Aim, front, unbeaten
 from vramledger.tables.evaluate import Evaluator
 from vramledger.tables.rows import Rows
@@ -395,3 +398,29 @@ def test_the_front_of_a_table_leaves_empty_rows_out():
         {"size": 1, "cost": 10},
         {"size": 2, "cost": 15},
     ]
+
+
+# --- from call to call ------------------------------------------------------------------------------------------
+
+
+def test_a_call_starts_from_the_shapes_of_the_one_before(monkeypatch):
+    read = []
+    monkeypatch.setattr(evaluate, "read_scenario", lambda *given: (read.append(given), read_scenario(*given))[1])
+    table = pa.table({"optimizer": ["sgd", "lion"] * 3, "batch.size": range(1, 7)})
+    first, second = (vramledger.evaluate_table(table, BASE) for _ in range(2))
+    assert (first.equals(second), len(read)) == (True, 2)
+    assert not vramledger.evaluate_table(table, {**BASE, "precision": "fp32"}).equals(first)
+    assert vramledger.evaluate_table(table, BASE, ["total.bytes"]).column_names[-3:-1] == [
+        "total.bytes.low",
+        "total.bytes.high",
+    ]
+
+
+def test_a_file_that_changes_between_calls_is_read_again(tmp_path):
+    path = tmp_path / "config.json"
+    found = []
+    for layers in (2, 3):
+        path.write_text(json.dumps({**SIZES, "model_type": "llama", "num_hidden_layers": layers}), encoding="utf-8")
+        table = pa.table({"model.huggingface": [str(path)], "batch.size": [1]})
+        found.append(vramledger.evaluate_table(table, select=["parameters.count"])["parameters.count"][0].as_py())
+    assert found[0] < found[1]

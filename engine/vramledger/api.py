@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,12 @@ from vramledger.inputs.raw import read_raw
 from vramledger.inputs.scenario import read_scenario
 from vramledger.rules.load import RuleSet
 from vramledger.rules.open import opened
+from vramledger.rules.tree import to_data
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from vramledger.tables.evaluate import Evaluator
     from vramledger.tables.solve import Solution
 
 
@@ -66,7 +69,8 @@ def sweep(
 
     ruleset = opened(specs)
     grid = Grid(axes_of(ruleset, over, "over"))
-    return _evaluator(ruleset, scenario, select, convention, base).table(grid.part(0, grid.count))
+    with _evaluator(ruleset, scenario, select, convention, base) as evaluator:
+        return evaluator.table(grid.part(0, grid.count))
 
 
 def evaluate_table(
@@ -88,7 +92,8 @@ def evaluate_table(
     """
     from vramledger.tables.sources import flat
 
-    return _evaluator(opened(specs), scenario or {}, select, convention, base).table(flat(table), keep)
+    with _evaluator(opened(specs), scenario or {}, select, convention, base) as evaluator:
+        return evaluator.table(flat(table), keep)
 
 
 def solve(
@@ -113,16 +118,27 @@ def solve(
     return solver.solve(minimize or maximize or "batch.size", largest=minimize is None)
 
 
+@contextmanager
 def _evaluator(
     ruleset: RuleSet,
     scenario: str | Path | Mapping[str, Any],
     select: Sequence[str],
     convention: str | None,
     base: str | Path | None,
-) -> Any:
+) -> Iterator[Evaluator]:
+    """What answers tables: that of a call before which asked the same, with its shapes, where no file shaped them.
+
+    While one call has it no other does.
+    """
     from vramledger.tables.evaluate import Evaluator
     from vramledger.tables.wanted import base_of, wanted
 
     beats = {"convention": convention} if convention else {}
     raw = read_raw(scenario, base)
-    return Evaluator(ruleset, raw, wanted(ruleset, select, base_of(ruleset, raw, beats)), beats)
+    key = (repr(to_data(raw.tree)), raw.origin, raw.base, tuple(select), convention)
+    found = ruleset.evaluators.pop(key, None)
+    if found is None:
+        found = Evaluator(ruleset, raw, wanted(ruleset, select, base_of(ruleset, raw, beats)), beats)
+    yield found
+    if found.lasting:
+        ruleset.evaluators[key] = found

@@ -34,6 +34,7 @@ _MOST_NAMED = 12
 _MOST_INHERITED = 300_000
 _MOST_PLANS = 500  # of up to half a megabyte each
 _MOST_REMEMBERED = 4000  # of a tenth of that
+_MOST_EVALUATORS = 4
 
 
 class Document(NamedTuple):
@@ -78,6 +79,7 @@ class RuleSet:
         self.announcements: list[str] = []
         self.plans = Recent(_MOST_PLANS)  # what was compiled for the shapes met of late
         self.programs = Recent(_MOST_REMEMBERED)
+        self.evaluators = Recent(_MOST_EVALUATORS)  # of tables, with the shapes that they met
         self.ranges = Recent(_MOST_REMEMBERED)  # which quantities may be ranges, by the entries that are chosen
         self.kin: dict[int, list[Any]] = {}  # of each thread, evaluations that others may start from
         self.readings = Recent(_MOST_REMEMBERED)  # how scenarios of the forms met of late are read

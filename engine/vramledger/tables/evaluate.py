@@ -30,6 +30,7 @@ from vramledger.tables.wanted import KEPT, Wanted, check_names, schema
 
 _TRIES = 3  # rows that stand for a group before its rows are read one by one
 _MOST_SHAPES = 4096  # that are remembered
+_MOST_LASTING = 500  # that are held from call to call, each of up to half a megabyte
 _MANY = 100  # rows that are worth asking whether all have the same fault
 
 
@@ -63,6 +64,12 @@ class Evaluator:
         self._asked = [*self.columns, *([Wanted(KEPT, KEPT, "", pa.bool_())] if where else [])]
         self._shapes: dict[Any, Shape | _Parting] = {}
         self._fleet: Fleet | None = None
+
+    @property
+    def lasting(self) -> bool:
+        """Whether its shapes hold for as long as the rules: not many, and what files say is in none of them."""
+        shapes = [shape for shape in self._shapes.values() if isinstance(shape, Shape)]
+        return len(self._shapes) <= _MOST_LASTING and not any(shape.read.facts.records_digest for shape in shapes)
 
     def table(self, given: pa.Table, keep: Sequence[str] = ()) -> pa.Table:
         """The table with the answers beside it. Columns named in `keep` are carried along and not asked."""
