@@ -34,7 +34,7 @@ _MOST_NAMED = 12
 _MOST_INHERITED = 300_000
 _MOST_PLANS = 500  # of up to half a megabyte each
 _MOST_REMEMBERED = 4000  # of a tenth of that
-_MOST_EVALUATORS = 4
+_MOST_EVALUATORS = 2  # of up to some hundred shapes of that size
 
 
 class Document(NamedTuple):
