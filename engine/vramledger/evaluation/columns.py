@@ -82,16 +82,14 @@ class _Room(local):
     """Scratch columns of a thread, kept from code to code: memory that is new each time is slow to come."""
 
     def __init__(self) -> None:
-        self._held: dict[type, list[Column]] = {}
+        self._held: dict[tuple[int, type], Column] = {}
 
     def columns(self, kinds: Sequence[type], count: int) -> list[Column]:
         """A column of so many rows, no more than a chunk, for each type."""
-        found = []
-        for place, kind in enumerate(kinds):
-            held = self._held.setdefault(kind, [])
-            held += [np.empty(CHUNK, kind) for _ in range(place + 1 - len(held))]
-            found.append(held[place][:count])
-        return found
+        for key in enumerate(kinds):
+            if key not in self._held:
+                self._held[key] = np.empty(CHUNK, key[1])
+        return [self._held[key][:count] for key in enumerate(kinds)]
 
 
 _room = _Room()

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vramledger.evaluation.columns import CHUNK, Column, Family, Kernel, at_once, blank
+from vramledger.evaluation.columns import CHUNK, Column, Family, Kernel, Outcome, at_once, blank
 from vramledger.evaluation.specialise import Leaf
 from vramledger.evaluation.steps import Bounds, Ref
 from vramledger.tables.cells import Cells, Parts, cells, needed, sound
@@ -48,6 +48,7 @@ class _Kin(NamedTuple):
     given: tuple[str, ...]  # the columns of the table that are the code's facts
     computed: Sequence[int]  # the columns that are not known
     direct: Mapping[int, int]  # those of them that an output of the code is as it stands, by its place
+    made: Sequence[int]  # and those that are made of outputs
     first: int
     last: int
 
@@ -83,8 +84,9 @@ class Fleet:
         self.slots.update((id(member.leaf), first + slot) for slot, member in enumerate(some))
         outputs = {at: _output(self.columns[at], parts, kernel) for at in computed}
         direct = {output: at for at, output in outputs.items() if output is not None}
+        made = sorted({*computed} - {*direct.values()})
         family = Family([member.kernel for member in some])
-        self._kin.append(_Kin(family, shape, leaf, given, computed, direct, first, len(self.slots)))
+        self._kin.append(_Kin(family, shape, leaf, given, computed, direct, made, first, len(self.slots)))
 
     def serves(self, places: Sequence[Place], ends: Mapping[str, Bounds]) -> bool:
         """Whether it answers these leaves between these ends."""
@@ -151,7 +153,7 @@ class Fleet:
             return blank(int(counts.sum()), values.dtype.type), None
         return np.repeat(values[:-1], counts), np.repeat(there[:-1], counts)
 
-    def _lay(self, kin: _Kin, found: Any, laid: dict[int, _Laid], order: Column, some: slice) -> list[Left]:
+    def _lay(self, kin: _Kin, found: Outcome, laid: dict[int, _Laid], order: Column, some: slice) -> list[Left]:
         """Lays what was found of some rows; those at odds with their columns are left."""
         count = some.stop - some.start
         found, wrong = sound(kin.leaf, found, count)
@@ -159,7 +161,7 @@ class Fleet:
         left = [] if wrong is None else [Left(order[some][wrong])]
         count = count if wrong is None else len(at)
         parts = kin.shape.parts(kin.leaf, zip(found.overs, found.unders, strict=True))
-        for number in sorted({*kin.computed} - {*kin.direct.values()}):
+        for number in kin.made:
             said = cells(self.columns[number], parts, count)
             assert said is not None
             values, there = laid[number]
