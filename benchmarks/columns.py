@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 from by_formula import by_formula
 from by_hand import by_hand
 from speed import ms, ratio, row
-from vramledger.evaluation.columns import at_once
 from vramledger.evaluation.specialise import Plan
+from vramledger.evaluation.threads import at_once
 from vramledger.inputs.raw import read_raw
 from vramledger.rules.load import RuleSet
 from vramledger.rules.open import open_rules

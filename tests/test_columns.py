@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from test_specialise import numbers, shapes
 from vramledger import Problems
 from vramledger.api import evaluate_with
-from vramledger.evaluation.columns import CHUNK, Kernel
+from vramledger.evaluation.chunks import CHUNK
+from vramledger.evaluation.columns import Kernel
 from vramledger.evaluation.ledger import HEADLINES
 from vramledger.evaluation.residual import Graph
 from vramledger.evaluation.scalar import compile_scalar

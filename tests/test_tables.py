@@ -12,7 +12,7 @@ import pytest
 import vramledger
 from small import SIZES
 from vramledger import Problems
-from vramledger.evaluation import columns as kernels
+from vramledger.evaluation import threads
 from vramledger.evaluation.ledger import FITS, SELECTED
 from vramledger.inputs.raw import read_raw
 from vramledger.inputs.scenario import read_scenario
@@ -313,7 +313,7 @@ def shape_by_shape(evaluator, table):
 @pytest.mark.parametrize("block", [fleet.BLOCK, 64])
 def test_many_shapes_in_blocks_are_what_each_is_alone(block, monkeypatch):
     monkeypatch.setattr(fleet, "BLOCK", block)
-    monkeypatch.setattr(kernels, "ENOUGH", 32)  # threads even for these few
+    monkeypatch.setattr(threads, "ENOUGH", 32)  # threads even for these few
     asked = wanted(RULES, [*SELECTED, FITS, "optimizer.name"])
     several, single = (Evaluator(RULES, read_raw({"hardware": "t4"}), asked) for _ in range(2))
     for seed, count in ((0, 500), (1, 700), (2, 30)):  # other shapes, or other bounds, than those before

@@ -85,7 +85,7 @@ def _is_folder(output: str) -> bool:
 
 def deliver(work: Work, form: str, options: argparse.Namespace, fitting: bool) -> int:
     """Has work done, and its answers where they belong; the exit code. `fitting`: what does not fit is a failure."""
-    from vramledger.evaluation.columns import threads
+    from vramledger.evaluation.threads import threads
     from vramledger.tables.best import aims
     from vramledger.tables.job import Output, to_stream
 

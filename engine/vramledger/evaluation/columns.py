@@ -3,50 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
-from functools import lru_cache
-from itertools import pairwise
-from threading import local
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
-from vramledger.cores import cores
+from vramledger.evaluation.chunks import Column, compiled
+from vramledger.evaluation.lines import lines
 from vramledger.evaluation.narrowed import Narrowed
 from vramledger.evaluation.residual import Graph
-from vramledger.evaluation.steps import FLAGS, Bounds, Ref, Step, Steps, fits
+from vramledger.evaluation.steps import Bounds, Ref, Steps, fits
+from vramledger.evaluation.threads import in_threads
 
-Column = NDArray[Any]
-CHUNK = 32768
 _ZERO = np.zeros(1, np.intp)
-ENOUGH = 4 * CHUNK  # rows that are worth a thread
-_UFUNCS = {
-    "add": "add",
-    "subtract": "subtract",
-    "multiply": "multiply",
-    "floordiv": "floor_divide",
-    "shift": "right_shift",
-    "mask": "bitwise_and",
-    "min": "minimum",
-    "max": "maximum",
-    "below": "less",
-    "above": "greater",
-    "same": "equal",
-    "and": "logical_and",
-}
-
-
-class _Threads:
-    """How many threads a kernel may use: the cores that are there, or one where processes share them."""
-
-    most = cores()
-
-
-threads = _Threads()
 
 
 class Each(NamedTuple):
@@ -78,48 +48,6 @@ class Outcome(NamedTuple):
         return Outcome([over[kept] if isinstance(over, np.ndarray) else over for over in overs], unders, None)
 
 
-class _Room(local):
-    """Scratch columns of a thread, kept from code to code: memory that is new each time is slow to come."""
-
-    def __init__(self) -> None:
-        self._held: dict[tuple[int, type], Column] = {}
-
-    def columns(self, kinds: Sequence[type], count: int) -> list[Column]:
-        """A column of so many rows, no more than a chunk, for each type."""
-        for key in enumerate(kinds):
-            if key not in self._held:
-                self._held[key] = np.empty(CHUNK, key[1])
-        return [self._held[key][:count] for key in enumerate(kinds)]
-
-
-_room = _Room()
-
-
-class Code(NamedTuple):
-    """Straight-line code that kernels share which differ in their constants alone; what it fills, and what it needs."""
-
-    run: Callable[[Any, Any, Any, Any], None]  # facts, outputs, scratch columns, constants
-    types: tuple[type, ...]
-    room: tuple[type, ...]
-
-    def outputs(self, count: int, held: Mapping[int, Column] = MappingProxyType({})) -> list[Column]:
-        """Room for what it fills; for some outputs there is room already."""
-        return [held[at] if at in held else blank(count, kind) for at, kind in enumerate(self.types)]
-
-    def fill(self, found: Sequence[Column], given: Sequence[Column], constants: Any, first: int, last: int) -> None:
-        """Fills the outputs of some rows, chunk by chunk; `constants` gives those of the rows from one on to another.
-
-        NumPy lets other threads run meanwhile.
-        """
-        room = _room.columns(self.room, min(last - first, CHUNK))
-        with np.errstate(all="ignore"):
-            for start in range(first, last, CHUNK):
-                end = min(start + CHUNK, last)
-                here = [part[: end - start] for part in room] if end - start < CHUNK else room
-                inside, outside = ([part[start:end] for part in parts] for parts in (given, found))
-                self.run(inside, outside, here, constants(start, end))
-
-
 class Kernel:
     """The code of one graph and its outputs for facts of given scales. Raises NotInSteps where there can be none.
 
@@ -149,7 +77,9 @@ class Kernel:
         self.results = [self.steps.number(output) for output in outputs]
         parts = [part for result in self.results for part in result]
         self.wanted = list(dict.fromkeys(part for part in (*self.guards, *parts) if isinstance(part, Ref)))
-        self.code, self.constants = _compiled(self.steps.list, self.wanted)
+        self.lines = lines(self.steps.list, self.wanted)
+        self.code = compiled(self.lines, self.wanted)
+        self.constants = [value for line in self.lines for value in line.constants]
         places = {part: place for place, part in enumerate(self.wanted)}
         # which output of the code each number is; those of kernels of the same code may differ in it
         self.layout = (tuple(places.get(part, -1) for part in parts), *(places.get(one, one) for one in self.guards))
@@ -265,26 +195,6 @@ def _each(known: list[Any]) -> Any:
     return None if isinstance(known[0], Ref) or all(value == known[0] for value in known) else np.array(known)
 
 
-def in_threads(work: Callable[[int, int], None], count: int) -> None:
-    """Does the work for rows from one on to another, in threads where they are many."""
-    workers = max(1, min(threads.most, count // ENOUGH))
-    parts = list(pairwise(count * number // workers for number in range(workers + 1)))
-    at_once(lambda part: work(*part), parts, count)
-
-
-def at_once(work: Callable[[Any], Any], parts: Sequence[Any], count: int) -> list[Any]:
-    """What the work gives for each part, in threads where the rows are many."""
-    if count < 2 * ENOUGH or threads.most == 1 or len(parts) == 1:
-        return [work(part) for part in parts]
-    with ThreadPoolExecutor(min(threads.most, len(parts))) as pool:
-        return list(pool.map(work, parts))
-
-
-def blank(count: int, kind: type) -> Column:
-    """Memory for a column from Arrow's pool, which keeps what was freed; what is in it means nothing."""
-    return np.frombuffer(pa.allocate_buffer(max(1, count) * np.dtype(kind).itemsize), kind)[:count]
-
-
 def _in_order(nodes: set[Any]) -> list[Any]:
     return sorted(nodes, key=lambda node: node.key)
 
@@ -295,98 +205,3 @@ def _unscaled(ends: Bounds, scale: int) -> tuple[Any, Any]:
 
 def _ends(column: Column) -> Bounds:
     return (int(column.min()), int(column.max())) if len(column) else (0, 0)
-
-
-def _compiled(steps: list[Step], wanted: list[Ref]) -> tuple[Code, list[int]]:
-    """The code of steps, and the constants that it takes."""
-    needed = _needed(steps, wanted)
-    last = {part: ref for ref in needed for part in steps[ref.number].arguments if isinstance(part, Ref)}
-    place = {ref: f"o{position}" for position, ref in enumerate(wanted)}
-    room: list[type] = []
-    free: dict[type, list[str]] = {bool: [], np.int64: []}
-    lines: list[str] = []
-    constants: list[int] = []
-
-    def constant(value: int) -> str:
-        constants.append(int(value))
-        return f"constant({len(constants) - 1})"
-
-    for ref in needed:
-        op, arguments = steps[ref.number]
-        if op == "fact":
-            if ref in place:
-                lines.append(f"copyto({place[ref]}, f{arguments[0]})")
-            else:
-                place[ref] = f"f{arguments[0]}"
-            continue
-        shift = op == "floordiv" and not isinstance(arguments[1], Ref) and _shift(arguments[1])
-        texts = [
-            place[part] if isinstance(part, Ref) else str(shift) if shift else constant(part) for part in arguments
-        ]
-        kind = _type(steps[ref.number])
-        ended = [part for part in dict.fromkeys(arguments) if isinstance(part, Ref) and last[part] == ref]
-        spare = [place[part] for part in ended if place[part][0] in "ib"]
-        if op != "if":  # its target must be none of its operands
-            _release(spare, free)
-        if ref not in place:
-            if not free[kind]:
-                room.append(kind)
-                free[kind].append(f"{'b' if kind is bool else 'i'}{len(room) - 1}")
-            place[ref] = free[kind].pop()
-        if op == "if":
-            _release(spare, free)
-        flags = kind is not bool and any(
-            isinstance(part, Ref) and _type(steps[part.number]) is bool for part in arguments
-        )
-        lines += _written("shift" if shift else op, texts, place[ref], ", dtype=int64" if flags else "")
-    facts = sorted({step.arguments[0] for step in steps if step.op == "fact"})
-    heads = [f"f{number} = facts[{number}]" for number in facts]
-    heads += [f"o{number} = found[{number}]" for number in range(len(wanted))]
-    heads += [f"{'b' if kind is bool else 'i'}{number} = room[{number}]" for number, kind in enumerate(room)]
-    text = "def run(facts, found, room, constant):\n    " + "\n    ".join([*heads, *lines, "return"])
-    return _code(text, tuple(_type(steps[ref.number]) for ref in wanted), tuple(room)), constants
-
-
-def _release(names: list[str], free: dict[type, list[str]]) -> None:
-    for name in names:
-        free[bool if name[0] == "b" else np.int64].append(name)
-
-
-def _needed(steps: list[Step], wanted: list[Ref]) -> list[Ref]:
-    """The steps behind those that are wanted, in order."""
-    found: set[Ref] = set()
-    waiting = list(wanted)
-    while waiting:
-        ref = waiting.pop()
-        if ref not in found:
-            found.add(ref)
-            waiting += [part for part in steps[ref.number].arguments if isinstance(part, Ref)]
-    return sorted(found)
-
-
-def _type(step: Step) -> type:
-    return bool if step.op in FLAGS else np.int64
-
-
-def _written(op: str, texts: list[str], out: str, kind: str) -> list[str]:
-    match op:
-        case "if":  # faster than copies under a mask; where the difference wraps, the sum wraps back
-            test, then, otherwise = texts
-            lines = [f"subtract({then}, {otherwise}, out={out}, dtype=int64)", f"multiply({out}, {test}, out={out})"]
-            return [*lines, f"add({out}, {otherwise}, out={out})"]
-        case "not":
-            return [f"logical_not({texts[0]}, out={out})"]
-    return [f"{_UFUNCS[op]}({texts[0]}, {texts[1]}, out={out}{kind})"]  # sums of flags are no flags
-
-
-def _shift(divisor: int) -> int:
-    """By how many bits a power of two divides; 0 for any other number."""
-    return divisor.bit_length() - 1 if divisor > 1 and divisor & (divisor - 1) == 0 else 0
-
-
-@lru_cache(maxsize=4096)
-def _code(text: str, types: tuple[type, ...], room: tuple[type, ...]) -> Code:
-    names = (*_UFUNCS.values(), "logical_not", "copyto", "int64")
-    space: dict[str, Any] = {name: getattr(np, name) for name in names}
-    exec(compile(text, "<columns>", "exec"), space)  # noqa: S102 - the text holds generated names and numbers only
-    return Code(space["run"], types, room)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vramledger.evaluation.columns import Column
+from vramledger.evaluation.chunks import Column
 from vramledger.problems import Place, Problems, nearest, problem
 
 _BLOCK = 4096

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vramledger.evaluation.columns import Column, Each, Outcome, row_by_row
+from vramledger.evaluation.chunks import Column
+from vramledger.evaluation.columns import Each, Outcome, row_by_row
 from vramledger.evaluation.specialise import Leaf
 from vramledger.evaluation.steps import LEAST, MOST
 from vramledger.evaluation.values import public

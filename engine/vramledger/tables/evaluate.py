@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vramledger.evaluation.columns import Column
+from vramledger.evaluation.chunks import Column
 from vramledger.evaluation.compiled import ledger_of
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.specialise import Leaf

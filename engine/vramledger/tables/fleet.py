@@ -15,9 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vramledger.evaluation.columns import CHUNK, Column, Family, Kernel, Outcome, at_once, blank
+from vramledger.evaluation.chunks import CHUNK, Column, blank
+from vramledger.evaluation.columns import Family, Kernel, Outcome
 from vramledger.evaluation.specialise import Leaf
 from vramledger.evaluation.steps import Bounds, Ref
+from vramledger.evaluation.threads import at_once
 from vramledger.tables.cells import Cells, Parts, cells, needed, sound
 from vramledger.tables.questions import Place
 from vramledger.tables.rows import Rows

@@ -250,7 +250,7 @@ _here: dict[str, Any] = {}  # what this process works on
 def _start(work: Work, saver: _Saver | None) -> None:
     import signal
 
-    from vramledger.evaluation.columns import threads
+    from vramledger.evaluation.threads import threads
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it stops it
     threads.most = 1

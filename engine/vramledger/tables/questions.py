@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vramledger.evaluation.columns import Column, Family, Kernel
+from vramledger.evaluation.chunks import Column
+from vramledger.evaluation.columns import Family, Kernel
 from vramledger.evaluation.specialise import Fork, Leaf
 from vramledger.evaluation.steps import Bounds
 from vramledger.tables.cells import flags

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vramledger.evaluation.columns import Column
+from vramledger.evaluation.chunks import Column
 from vramledger.inputs.raw import Written
 
 _WHOLE = r"^-?[0-9]{1,18}$"

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vramledger.evaluation.columns import Column, Kernel, Outcome
+from vramledger.evaluation.chunks import Column
+from vramledger.evaluation.columns import Kernel, Outcome
 from vramledger.evaluation.facts import Facts
 from vramledger.evaluation.residual import TooLarge
 from vramledger.evaluation.specialise import Fork, Leaf, Plan, Test

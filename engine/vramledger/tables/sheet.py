@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vramledger.evaluation.columns import Column, at_once, blank
+from vramledger.evaluation.chunks import Column, blank
+from vramledger.evaluation.threads import at_once
 from vramledger.tables.wanted import Wanted
 
 _TYPES = {pa.int64(): np.int64, pa.float64(): np.float64, pa.bool_(): np.bool_, pa.string(): np.object_}
