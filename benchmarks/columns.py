@@ -25,7 +25,7 @@ from vramledger.inputs.raw import read_raw
 from vramledger.rules.load import RuleSet
 from vramledger.rules.open import open_rules
 from vramledger.tables.evaluate import Evaluator
-from vramledger.tables.fleet import BLOCK
+from vramledger.tables.laid import BLOCK
 from vramledger.tables.shape import Shape
 from vramledger.tables.wanted import wanted
 

@@ -16,11 +16,12 @@ from test_specialise import numbers, shapes
 from vramledger import Problems
 from vramledger.api import evaluate_with
 from vramledger.evaluation.chunks import CHUNK
-from vramledger.evaluation.columns import Kernel
+from vramledger.evaluation.columns import Kernel, Outcome
 from vramledger.evaluation.ledger import HEADLINES
+from vramledger.evaluation.machine import Loop, Put, run_each
 from vramledger.evaluation.residual import Graph
 from vramledger.evaluation.scalar import compile_scalar
-from vramledger.evaluation.steps import NotInSteps
+from vramledger.evaluation.steps import NotInSteps, Ref
 from vramledger.evaluation.values import NotApplicable
 from vramledger.inputs.raw import read_raw
 from vramledger.inputs.scenario import read_scenario
@@ -150,6 +151,27 @@ def test_a_kernel_gives_what_scalar_code_gives(data: st.DataObject) -> None:
         assert found is not None or max(map(abs, (*a, *b))) > 1
         if found is not None:
             same_as(scalar, found, a, b)
+            by_machine(kernel, found, [a, b])
+
+
+def by_machine(kernel: Kernel, found: Outcome, facts: list[Any]) -> None:
+    """Machine code fills in what NumPy finds, in whatever order it takes the rows."""
+    overs = zip(kernel.results, found.overs, strict=True)
+    unders = zip(kernel.results, found.unders, strict=True)
+    parts = [(over, said) for (over, _), said in overs] + [(under, said) for (_, under), said in unders]
+    asked = [(part, said) for part, said in parts if isinstance(part, Ref)]
+    guards = tuple(guard for guard in kernel.guards if isinstance(guard, Ref))
+    filled = [np.zeros(4, np.int64) for _ in asked]
+    refused = np.zeros(4, bool)
+    puts = [Put(2 + place, "value", (part,)) for place, (part, _) in enumerate(asked)]
+    loop = Loop([kernel], [0, 1], [*puts, Put(2 + len(puts), "any", guards)] if guards else puts)
+    columns = np.array([column.ctypes.data for column in (*facts, *filled, refused)])
+    order, bases = np.array([2, 0, 3, 1]), np.zeros(4, np.uint32)
+    ends = np.array([0, 3, 4])
+    run_each(np.array([loop.address] * 2), ends[:2], ends[1:], order, bases, loop.constants, columns)
+    assert np.array_equal(refused, np.zeros(4) if found.refused is None else found.refused)
+    for (_, said), values in zip(asked, filled, strict=True):
+        assert np.array_equal(said[~refused], values[~refused])
 
 
 def same_as(scalar: Any, found: Any, a: Any, b: Any) -> None:

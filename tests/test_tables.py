@@ -12,12 +12,12 @@ import pytest
 import vramledger
 from small import SIZES
 from vramledger import Problems
-from vramledger.evaluation import threads
+from vramledger.evaluation import machine, threads
 from vramledger.evaluation.ledger import FITS, SELECTED
 from vramledger.inputs.raw import read_raw
 from vramledger.inputs.scenario import read_scenario
-from vramledger.rules.open import opened
-from vramledger.tables import evaluate, fleet
+from vramledger.rules.open import open_rules, opened
+from vramledger.tables import evaluate, fleet, laid, loops
 from vramledger.tables.best import Aim, front, unbeaten
 from vramledger.tables.evaluate import Evaluator
 from vramledger.tables.rows import Rows
@@ -310,18 +310,68 @@ def shape_by_shape(evaluator, table):
     return pa.concat_tables(parts).sort_by("row").drop_columns("row")
 
 
-@pytest.mark.parametrize("block", [fleet.BLOCK, 64])
-def test_many_shapes_in_blocks_are_what_each_is_alone(block, monkeypatch):
-    monkeypatch.setattr(fleet, "BLOCK", block)
+@pytest.fixture(params=["machine code", "NumPy"])
+def by(request, monkeypatch):
+    """Tables of several shapes both ways, however few their rows are."""
+    monkeypatch.setattr(fleet, "_SHAPES_A_LOOP", 0)
+    monkeypatch.setattr(machine, "available", lambda: request.param == "machine code")
+    return request.param
+
+
+def parts_of(evaluator):
+    """How many kinds of leaves of the last table machine code answers, and how many NumPy does."""
+    looped = evaluator._fleet._loops
+    return len(looped._loops) if looped else 0, len(evaluator._fleet._kin)
+
+
+@pytest.mark.parametrize("block", [laid.BLOCK, 64])
+def test_many_shapes_in_blocks_are_what_each_is_alone(by, block, monkeypatch):
+    monkeypatch.setattr(laid, "BLOCK", block)
+    monkeypatch.setattr(loops, "STRETCH", min(block, loops.STRETCH))
     monkeypatch.setattr(threads, "ENOUGH", 32)  # threads even for these few
     asked = wanted(RULES, [*SELECTED, FITS, "optimizer.name"])
     several, single = (Evaluator(RULES, read_raw({"hardware": "t4"}), asked) for _ in range(2))
     for seed, count in ((0, 500), (1, 700), (2, 30)):  # other shapes, or other bounds, than those before
         table = mixed(seed, count)
         assert several.table(table).equals(shape_by_shape(single, table))
+        looped, laid_out = parts_of(several)
+        assert (looped == 0, laid_out == 0) == (by == "NumPy", by == "machine code")
 
 
-def test_numbers_out_of_bounds_leave_the_other_rows_to_their_columns():
+ODD = """
+stage: odd
+order: 90
+says: What some rows have and others do not.
+assumed: true
+reason: A test.
+facts:
+  odd.left: {says: Bytes that may run out., unit: B, minimum: 0, default: 50 B - batch.size * 1 B}
+rules:
+  odd.share: {says: A number with a fraction., when: optimizer.name == "sgd", formula: batch.size / 3}
+  odd.parts: {says: One of so many., unit: B, formula: "7000 B // max(batch.size - 20, 0)"}
+"""
+
+
+def test_leaves_that_loops_cannot_take_are_left_to_numpy(by, tmp_path):
+    """A number with a fraction, which only some rows have; a rule's value that breaks its bounds in others."""
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "stages" / "odd.yaml").write_text(ODD, encoding="utf-8")
+    rules = open_rules((str(tmp_path),))
+    select = ["odd.share", "odd.left", "odd.parts", "optimizer.bytes", "fits"]
+    evaluator = Evaluator(rules, read_raw({"hardware": "t4"}), wanted(rules, select))
+    table = mixed(5, 120)
+    found = evaluator.table(table)
+    looped, laid_out = parts_of(evaluator)
+    assert laid_out
+    assert bool(looped) == (by == "machine code")
+    assert 0 < found["problem"].null_count < 120
+    for row, answer in zip(table.to_pylist(), found.to_pylist(), strict=True):
+        values, fault = evaluator.answer(row)
+        assert [answer[one.column] for one in evaluator.columns] == values, row
+        assert answer["problem"] == fault
+
+
+def test_numbers_out_of_bounds_leave_the_other_rows_to_their_columns(by):
     table = mixed(4, 300)
     sizes = table["batch.size"].to_numpy().copy()
     sizes[[5, 70, 71]] = 0, -3, -1
@@ -336,7 +386,7 @@ def test_numbers_out_of_bounds_leave_the_other_rows_to_their_columns():
     assert found.take(good).equals(evaluator.table(table.take(good)))
 
 
-def test_what_shapes_know_each_for_itself_stays_with_its_rows():
+def test_what_shapes_know_each_for_itself_stays_with_its_rows(by):
     """Numbers that differ between shapes of the same code alone, some of them beyond 64 bits."""
     columns = {"model.parameters": [9e18, 7e9, 9e18, 8e9, 7e9, 10.0], "batch.size": [1, 2, 3, 4, 5, 6]}
     select = ["parameters.count", "parameters.bytes", "model_states.bytes", "fits"]
@@ -350,7 +400,7 @@ def test_what_shapes_know_each_for_itself_stays_with_its_rows():
             assert answer["problem"] == fault
 
 
-def test_shapes_that_are_given_other_facts_are_answered_as_each_alone():
+def test_shapes_that_are_given_other_facts_are_answered_as_each_alone(by):
     columns = {"adapter.rank": [1, None, 3, 4] * 2, "batch.size": [None, 2, 3, None] * 2}
     found = vramledger.evaluate_table(pa.table(columns), BASE, select=["adapter.rank", "optimizer.bytes"])
     for row in found.to_pylist():

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vramledger.evaluation.lines import Line
@@ -139,6 +140,16 @@ def _code(text: str, types: tuple[type, ...], room: tuple[type, ...]) -> Code:
     space: dict[str, Any] = {name: getattr(np, name) for name in names}
     exec(compile(text, "<columns>", "exec"), space)  # noqa: S102 - the text holds generated names and numbers only
     return Code(space["run"], types, room)
+
+
+def taken(column: Column, places: Column) -> Column:
+    """The values of a column at some places. Arrow looks them up several times faster than NumPy."""
+    if column.dtype == np.bool_:
+        return taken(column.view(np.uint8), places).view(np.bool_)
+    if column.dtype == np.object_:
+        return column.take(places)
+    found = pc.take(pa.array(column), pa.array(places), boundscheck=False)
+    return np.frombuffer(found.buffers()[1], column.dtype, len(found))  # this one may be written to
 
 
 def blank(count: int, kind: type) -> Column:

@@ -21,11 +21,11 @@ class _Threads:
 threads = _Threads()
 
 
-def in_threads(work: Callable[[int, int], None], count: int) -> None:
-    """Does the work for rows from one on to another, in threads where they are many."""
-    workers = max(1, min(threads.most, count // ENOUGH))
-    parts = list(pairwise(count * number // workers for number in range(workers + 1)))
-    at_once(lambda part: work(*part), parts, count)
+def in_threads(work: Callable[[int, int], Any], count: int, most: int | None = None) -> list[Any]:
+    """What the work gives for rows from one on to another, `most` at a time, in threads where they are many."""
+    parts = max(1, min(threads.most, count // ENOUGH), -(-count // most) if most else 1)
+    ends = pairwise(count * number // parts for number in range(parts + 1))
+    return at_once(lambda part: work(*part), list(ends), count)
 
 
 def at_once(work: Callable[[Any], Any], parts: Sequence[Any], count: int) -> list[Any]:

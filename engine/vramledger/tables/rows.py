@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vramledger.evaluation.chunks import Column
+from vramledger.evaluation.chunks import Column, taken
+from vramledger.evaluation.threads import at_once, in_threads
 from vramledger.inputs.raw import Written
 
 _WHOLE = r"^-?[0-9]{1,18}$"
@@ -18,6 +20,7 @@ _DECIMAL = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
 CELL = "column "  # begins the place of what a cell says
 _ZERO = np.zeros(1, np.intp)
 _LOOKED = 2**16  # rows that are looked through at once
+_AT_ONCE = 2**18  # and in one thread, where little is done with each
 _SCALES = tuple(10**power for power in range(13))
 
 
@@ -62,16 +65,12 @@ class Rows:
         self._keys: dict[str, Column] = {}
         self.code: Column | None = None  # the number of each row's group; None where all are of one
         self.next = 1  # the number of the next new group
-        for name in table.column_names:
-            column = table[name]
-            written = _written(column)
-            found = _numbers(column if written is None else written) if self.count else None
-            if found is not None:
-                self.numbers[name] = found
-            if found is None:
-                self._keys[name] = _codes(column)
-            elif written is not None and found.there is not None:
-                self._keys[name] = _codes(pc.if_else(found.there, pa.scalar(None, column.type), column))
+        read = at_once(lambda name: _read(table[name]), table.column_names, self.count)
+        for name, (number, key) in zip(table.column_names, read, strict=True):
+            if number is not None:
+                self.numbers[name] = number
+            if key is not None:
+                self._keys[name] = key
 
     def groups(self) -> list[Group]:
         """The rows by what is no number, and by which numbers are there, on which side of 0, and whole."""
@@ -85,7 +84,7 @@ class Rows:
         self.code = _combined(codes)
         if self.code is None:
             return self._groups(_ZERO, _ZERO, np.array([self.count]), ())
-        sizes = np.bincount(self.code)
+        sizes = _sizes(self.code)
         self.next = len(sizes)
         numbers = np.flatnonzero(sizes)
         return self._groups(numbers, _firsts(self.code, sizes)[numbers], sizes[numbers], ())
@@ -143,8 +142,13 @@ class Rows:
             return [range(self.count) for _ in numbers]
         wanted = np.zeros(self.next, bool)
         wanted[numbers] = True
-        rows = np.flatnonzero(wanted.take(self.code))
-        code = self.code[rows]
+        every = self.code
+
+        def held(start: int, end: int) -> Column:
+            return start + np.flatnonzero(taken(wanted, every[start:end]))
+
+        rows = np.concatenate(in_threads(held, self.count, _AT_ONCE))
+        code = every[rows]
         laid = rows[np.argsort(code, kind="stable")]
         ends = np.cumsum([0, *np.bincount(code, minlength=len(wanted))]).tolist()
         return [laid[ends[number] : ends[number + 1]] for number in numbers]
@@ -157,6 +161,17 @@ class Rows:
         """Everything that a row says."""
         found = {name: self.said(name, row) for name in self.table.column_names}
         return {name: value for name, value in found.items() if value is not None}
+
+
+def _read(column: pa.ChunkedArray) -> tuple[Numbers | None, Column | None]:
+    """A column as numbers, and as a key of what is no number in it."""
+    written = _written(column)
+    found = _numbers(column if written is None else written) if len(column) else None
+    if found is None:
+        return None, _codes(column)
+    if written is not None and found.there is not None:
+        return found, _codes(pc.if_else(found.there, pa.scalar(None, column.type), column))
+    return found, None
 
 
 def _said(name: str, value: Any) -> Any:
@@ -254,23 +269,49 @@ def _codes(column: pa.ChunkedArray) -> Column:
     return codes.astype(np.uint16) if len(found.dictionary) < 2**16 else codes
 
 
+def _sizes(code: Column) -> Column:
+    """How many rows each code has."""
+    sizes = int(code.max(initial=0)) + 1
+    if sizes > _LOOKED:
+        return np.bincount(code)
+    found: Column = sum(
+        in_threads(lambda start, end: np.bincount(code[start:end], minlength=sizes), len(code), _AT_ONCE)
+    )
+    return found
+
+
 def _combined(codes: Sequence[Column]) -> Column | None:
     """One code for each combination of codes; None where there is but one."""
-    combined: Column | None = None
-    for code in codes:
-        most = int(code.max())
-        if most == code.min():
-            continue
-        if combined is None:
-            combined = code
-            continue
-        size = (int(combined.max()) + 1) * (most + 1)
+    ends = at_once(lambda code: (int(code.min()), int(code.max())), codes, len(codes[0])) if codes else []
+    varying = [(code, most + 1) for code, (least, most) in zip(codes, ends, strict=True) if least < most]
+    if not varying:
+        return None
+    if prod(size for _, size in varying) > 2**16:
+        return _densely(varying)
+    (first, _), *more = varying
+    combined = np.empty(len(first), np.uint16)
+
+    def combine(start: int, end: int) -> None:
+        part = combined[start:end]
+        np.copyto(part, first[start:end], casting="unsafe")
+        for code, size in more:
+            np.multiply(part, np.uint16(size), out=part)
+            np.add(part, code[start:end], out=part, casting="unsafe")
+
+    in_threads(combine, len(combined), _AT_ONCE)
+    return combined
+
+
+def _densely(codes: Sequence[tuple[Column, int]]) -> Column:
+    """The same for codes of many sizes: combinations that no row has take no number."""
+    combined, _ = codes[0]
+    for code, most in codes[1:]:
+        size = (int(combined.max()) + 1) * most
         kind: Any = np.uint16 if size <= 2**16 else np.int32 if size < 2**31 else np.int64
-        combined = combined.astype(kind, copy=False) * kind(most + 1) + code.astype(kind, copy=False)
+        combined = combined.astype(kind, copy=False) * kind(most) + code.astype(kind, copy=False)
         if size > 2**16:
             combined = _dense(combined)
-    small = combined is not None and int(combined.max()) < 2**16
-    return combined.astype(np.uint16, copy=False) if combined is not None and small else combined
+    return combined.astype(np.uint16, copy=False) if int(combined.max()) < 2**16 else combined
 
 
 def _dense(codes: Column) -> Column:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vramledger.evaluation.chunks import Column, blank
+from vramledger.evaluation.chunks import Column, blank, taken
 from vramledger.evaluation.threads import at_once
 from vramledger.tables.wanted import Wanted
 
@@ -39,15 +39,19 @@ class Sheet:
         """Makes room for values that are filled in, for all groups that are to have them."""
         assert self.code is not None
         self._values[number] = blank(self.count, dtype_of(self.columns[number]))
-        self._there[number] = None if there.all() else there.take(self.code)
+        self._there[number] = None if there.all() else taken(there, self.code)
 
     def fill(self, number: int, rows: Column, values: Column, there: Column | None) -> None:
         """Fills in values of a column that was opened; `there` says which of them exist after all."""
+        self.values_of(number)[rows] = values
+        if there is not None and not there.all():
+            self.there_of(number)[rows] = there
+
+    def values_of(self, number: int) -> Column:
+        """The values of a column that was opened, to be filled in."""
         held = self._values[number]
         assert held is not None
-        held[rows] = values
-        if there is not None and not there.all():
-            self._somewhere(number)[rows] = there
+        return held
 
     def put(self, number: int, rows: Any, values: Any, there: Any) -> None:
         """Puts values, or one for all, into rows of a column; `there` says which of them exist."""
@@ -64,9 +68,9 @@ class Sheet:
         if known is not None:
             known[at] = True if there is None else there
         elif there is not None:
-            self._somewhere(number)[at] = there
+            self.there_of(number)[at] = there
 
-    def _somewhere(self, number: int) -> Column:
+    def there_of(self, number: int) -> Column:
         """Which rows of a column have a value, to be changed."""
         with self._making:
             there = self._there[number]
@@ -81,8 +85,8 @@ class Sheet:
             kind = dtype_of(self.columns[number])
             code = np.zeros(self.count, np.uint16) if self.code is None else self.code
             values, there = self._known[number] or (np.zeros(int(code.max(initial=0)) + 1, kind), None)
-            held = self._values[number] = values.take(code)
-            self._there[number] = np.zeros(self.count, bool) if there is None else there.take(code)
+            held = self._values[number] = taken(values, code)
+            self._there[number] = np.zeros(self.count, bool) if there is None else taken(there, code)
         return held, self._there[number]
 
     def put_one(self, row: int, values: Sequence[Any], said: str | None) -> None:

@@ -1,0 +1,244 @@
+"""Lines as machine code: a loop over rows of kernels that differ in their constants alone. It needs llvmlite.
+
+A row's facts are read, and its answers written, where they stand in their columns; each row says where the constants
+of its kernel begin.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from itertools import count
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vramledger.evaluation.chunks import Column
+from vramledger.evaluation.columns import Kernel
+from vramledger.evaluation.lines import Line
+from vramledger.evaluation.steps import Ref
+
+Part = Ref | tuple[int, ...]  # a step, or what each kernel knows
+_SUMS = {"add": "add", "subtract": "sub", "multiply": "mul", "mask": "and", "shift": "ashr"}
+_TESTS = {"below": "slt", "above": "sgt", "same": "eq"}
+_OPTIONS = {"min": "smin", "max": "smax"}
+_OPTIMISED = (
+    2  # of LLVM's four levels when instructions are chosen; passes before that gain 3 % and cost twice the time
+)
+_LOOP = """
+declare i64 @llvm.smin.i64(i64, i64)
+declare i64 @llvm.smax.i64(i64, i64)
+define void @run(i64 %first, i64 %last, ptr %rows, ptr %bases, ptr %constants, ptr %columns) {{
+start:
+  {start}
+  br label %next
+next:
+  %i = phi i64 [ %first, %start ], [ %i.next, %row ]
+  %more = icmp slt i64 %i, %last
+  br i1 %more, label %row, label %end
+row:
+  %at.r = getelementptr i64, ptr %rows, i64 %i
+  %r = load i64, ptr %at.r
+  %at.base = getelementptr i32, ptr %bases, i64 %r
+  %base.32 = load i32, ptr %at.base
+  %base = zext i32 %base.32 to i64
+  {row}
+  %i.next = add i64 %i, 1
+  br label %next
+end:
+  ret void
+}}
+"""
+_EACH = """
+define void @run(i64 %count, ptr %calls, ptr %firsts, ptr %lasts, ptr %rows, ptr %bases, ptr %constants, ptr %columns) {
+start:
+  br label %next
+next:
+  %i = phi i64 [ 0, %start ], [ %i.next, %one ]
+  %more = icmp slt i64 %i, %count
+  br i1 %more, label %one, label %end
+one:
+  %at.call = getelementptr ptr, ptr %calls, i64 %i
+  %call = load ptr, ptr %at.call
+  %at.first = getelementptr i64, ptr %firsts, i64 %i
+  %first = load i64, ptr %at.first
+  %at.last = getelementptr i64, ptr %lasts, i64 %i
+  %last = load i64, ptr %at.last
+  call void %call(i64 %first, i64 %last, ptr %rows, ptr %bases, ptr %constants, ptr %columns)
+  %i.next = add i64 %i, 1
+  br label %next
+end:
+  ret void
+}
+"""
+
+
+@cache
+def available() -> bool:
+    """Whether the extra `fast` is there."""
+    return find_spec("llvmlite") is not None
+
+
+class Put(NamedTuple):
+    """What is written into a column: `value` an integer; `any` and `told` a flag.
+
+    `told` is whether a verdict can be told of what is certain and what is possible.
+    """
+
+    column: int
+    what: str
+    parts: tuple[Part, ...]
+
+
+class Loop:
+    """The code for rows of kernels that are alike, whose facts are in these columns; `constants` has a row of each."""
+
+    def __init__(self, kernels: Sequence[Kernel], facts: Sequence[int], puts: Sequence[Put]) -> None:
+        text = _Text(kernels, facts)
+        for line in kernels[0].lines:
+            text.take(line)
+        for put in puts:
+            text.put(put)
+        self._code = _machine_code(_LOOP.format(start="\n  ".join(text.start), row="\n  ".join(text.row)))
+        self.address = self._code.address
+        self.constants = np.array(text.constants, np.int64).reshape(-1, len(kernels)).T
+
+
+def run_each(calls: Column, firsts: Column, lasts: Column, *columns: Column) -> None:
+    """Runs loops by their addresses, each for some of the rows; `columns` are the addresses that all of them take.
+
+    Other threads run meanwhile.
+    """
+    code = _machine_code(_EACH)
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_void_p] * 7)
+    parts = [part.ctypes.data for part in (calls, firsts, lasts, *columns)]
+    kind(code.address)(len(calls), *parts)
+
+
+class _Text:
+    """What the code does before its loop, and for each row."""
+
+    def __init__(self, kernels: Sequence[Kernel], facts: Sequence[int]) -> None:
+        self.facts = facts
+        self.start: list[str] = []
+        self.row: list[str] = []
+        self.constants: list[tuple[int, ...]] = []  # those in which kernels differ, of each
+        self._given = iter(zip(*(kernel.constants for kernel in kernels), strict=True))
+        self._places: dict[tuple[int, ...], str] = {}
+        self._columns: set[int] = set()
+        self._values: dict[Ref, str] = {}
+        self._flags: set[Ref] = set()
+        self._numbers = count()
+
+    def take(self, line: Line) -> None:
+        """Computes a line."""
+        ref, op, parts = line
+        if op == "fact":
+            self._values[ref] = self._new(f"load i64, ptr {self._cell(self.facts[parts[0]], 'i64')}")
+            return
+        if op == "shift":
+            self._values[ref] = self._new(f"ashr i64 {self._whole(parts[0])}, {parts[1]}")
+            return
+        known = [part if isinstance(part, Ref) else next(self._given) for part in parts]
+        if line.flag:
+            self._flags.add(ref)
+        self._values[ref] = self._written(op, known)
+
+    def _written(self, op: str, parts: Sequence[Part]) -> str:
+        if op in ("and", "not"):
+            flags = [self._flag(part) for part in parts]
+            return self._new(f"and i1 {flags[0]}, {flags[1]}" if op == "and" else f"xor i1 {flags[0]}, true")
+        if op == "if":
+            test, then, otherwise = self._flag(parts[0]), self._whole(parts[1]), self._whole(parts[2])
+            return self._new(f"select i1 {test}, i64 {then}, i64 {otherwise}")
+        one, other = (self._whole(part) for part in parts)
+        if op in _TESTS:
+            return self._new(f"icmp {_TESTS[op]} i64 {one}, {other}")
+        if op in _OPTIONS:
+            return self._new(f"call i64 @llvm.{_OPTIONS[op]}.i64(i64 {one}, i64 {other})")
+        if op == "floordiv":
+            return self._floor(one, other)
+        return self._new(f"{_SUMS[op]} i64 {one}, {other}")
+
+    def _floor(self, over: str, under: str) -> str:
+        """A quotient rounded down; a divisor of 0, whose row is refused, does no harm."""
+        if under.startswith("%") or under == "0":
+            zero = self._new(f"icmp eq i64 {under}, 0")
+            under = self._new(f"select i1 {zero}, i64 1, i64 {under}")
+        whole = self._new(f"sdiv i64 {over}, {under}")
+        rest = self._new(f"srem i64 {over}, {under}")
+        odd = self._new(f"icmp ne i64 {rest}, 0")
+        apart = self._new(f"xor i64 {rest}, {under}")
+        below = self._new(f"icmp slt i64 {apart}, 0")
+        both = self._new(f"and i1 {odd}, {below}")
+        return self._new(f"sub i64 {whole}, {self._new(f'zext i1 {both} to i64')}")
+
+    def put(self, put: Put) -> None:
+        """Writes an answer into its column."""
+        if put.what == "value":
+            value, kind = self._whole(put.parts[0]), "i64"
+        else:
+            first, *more = (self._flag(part) for part in put.parts)
+            for part in more:
+                also = self._new(f"xor i1 {part}, true") if put.what == "told" else part
+                first = self._new(f"or i1 {first}, {also}")
+            value, kind = self._new(f"zext i1 {first} to i8"), "i8"
+        self.row.append(f"store {kind} {value}, ptr {self._cell(put.column, kind)}")
+
+    def _new(self, text: str) -> str:
+        name = f"%v{next(self._numbers)}"
+        self.row.append(f"{name} = {text}")
+        return name
+
+    def _cell(self, column: int, kind: str) -> str:
+        """Where a column has its cell of the row."""
+        if column not in self._columns:
+            self._columns.add(column)
+            self.start.append(f"%at.c{column} = getelementptr ptr, ptr %columns, i64 {column}")
+            self.start.append(f"%c{column} = load ptr, ptr %at.c{column}")
+        return self._new(f"getelementptr {kind}, ptr %c{column}, i64 %r")
+
+    def _whole(self, part: Part) -> str:
+        if not isinstance(part, Ref):
+            return self._known(part)
+        value = self._values[part]
+        return self._new(f"zext i1 {value} to i64") if part in self._flags else value
+
+    def _flag(self, part: Part) -> str:
+        if isinstance(part, Ref) and part in self._flags:
+            return self._values[part]
+        return self._new(f"icmp ne i64 {self._whole(part)}, 0")
+
+    def _known(self, values: tuple[int, ...]) -> str:
+        """What each kernel knows: a part of the code where all know the same."""
+        if all(value == values[0] for value in values):
+            return str(int(values[0]))
+        if values not in self._places:
+            at = self._new(f"add i64 %base, {len(self.constants)}")
+            cell = self._new(f"getelementptr i64, ptr %constants, i64 {at}")
+            self._places[values] = self._new(f"load i64, ptr {cell}")
+            self.constants.append(values)
+        return self._places[values]
+
+
+class _MachineCode(NamedTuple):
+    """Where code begins, and what keeps it in memory."""
+
+    address: int
+    engine: Any
+
+
+@lru_cache(maxsize=2048)
+def _machine_code(text: str) -> _MachineCode:
+    from llvmlite import binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    module = llvm.parse_assembly(text)
+    host = {"cpu": llvm.get_host_cpu_name(), "features": llvm.get_host_cpu_features().flatten()}
+    target = llvm.Target.from_default_triple().create_target_machine(opt=_OPTIMISED, jit=True, **host)
+    engine = llvm.create_mcjit_compiler(module, target)
+    engine.finalize_object()
+    return _MachineCode(engine.get_function_address("run"), engine)
