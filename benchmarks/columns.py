@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from by_formula import by_formula
 from by_hand import by_hand
 from speed import ms, ratio, row
+from vramledger.evaluation import machine
 from vramledger.evaluation.specialise import Plan
 from vramledger.evaluation.threads import at_once
 from vramledger.inputs.raw import read_raw
@@ -130,12 +131,15 @@ def mixed(rules: RuleSet) -> None:
     shared = [name for name in out if len(out[name].filter(pa.array(of_one)).unique()) == 1]
     computed = [plain_numbers(out[name]) for name in out if name not in {*shared, *numbers}]
     known = [np.arange(len(shapes_of(several))) for name in shared if name not in table.schema.names]
-    many, single, plain, moved = interleaved(
+    laid = Evaluator(rules, several.raw, several.columns)
+    laid._shapes = several._shapes  # noqa: SLF001 - what takes minutes to specialise
+    many, single, plain, moved, numpy = interleaved(
         [
             lambda: several.table(table),
             lambda: lora.table(tuned),
             lambda: one.table(alone),
             lambda: there_and_back(code, given, computed, known),
+            lambda: without_machine_code(lambda: laid.table(table)),
         ],
         7,
     )
@@ -143,8 +147,25 @@ def mixed(rules: RuleSet) -> None:
     beside = f"Llama-3-8B with LoRA {ns(single)}"
     row(f"a row of {MIXED_ROWS:,}, {shapes:,} shapes shuffled", ns(many), beside, ratio(many, single), "3 x")
     row("", "", f"fully fine-tuned {ns(plain)}", ratio(many, plain))
-    row("  moving rows and looking up what is known alone", ns(moved), beside, ratio(moved, single))
+    row("  by NumPy, without vramledger[fast]", ns(numpy), beside, ratio(numpy, single))
+    row("    moving rows and looking up what is known alone", ns(moved), beside, ratio(moved, single))
     row("  reading and specialising, each shape", ms((first - many) / shapes))
+    again = Evaluator(rules, several.raw, several.columns)
+    again._shapes = several._shapes  # noqa: SLF001
+    machine._machine_code.cache_clear()  # noqa: SLF001 - so that all is compiled anew
+    start = time.perf_counter()
+    again.table(table)
+    row("  its part of machine code, of all shapes", ms((time.perf_counter() - start - many) / shapes))
+
+
+def without_machine_code(work: Callable[[], Any]) -> Any:
+    """What a call gives where llvmlite is not installed."""
+    held = machine.available
+    machine.available = lambda: False
+    try:
+        return work()
+    finally:
+        machine.available = held
 
 
 def there_and_back(code: Any, given: Sequence[Any], answers: Sequence[Any], known: Sequence[Any]) -> list[Any]:

@@ -313,6 +313,8 @@ def shape_by_shape(evaluator, table):
 @pytest.fixture(params=["machine code", "NumPy"])
 def by(request, monkeypatch):
     """Tables of several shapes both ways, however few their rows are."""
+    if request.param == "machine code":
+        pytest.importorskip("llvmlite")
     monkeypatch.setattr(fleet, "_SHAPES_A_LOOP", 0)
     monkeypatch.setattr(machine, "available", lambda: request.param == "machine code")
     return request.param
