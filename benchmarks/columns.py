@@ -152,7 +152,7 @@ def mixed(rules: RuleSet) -> None:
     row("  reading and specialising, each shape", ms((first - many) / shapes))
     again = Evaluator(rules, several.raw, several.columns)
     again._shapes = several._shapes  # noqa: SLF001
-    machine._machine_code.cache_clear()  # noqa: SLF001 - so that all is compiled anew
+    machine._code.cache_clear()  # noqa: SLF001 - so that all is compiled anew
     start = time.perf_counter()
     again.table(table)
     row("  its part of machine code, of all shapes", ms((time.perf_counter() - start - many) / shapes))

@@ -27,6 +27,7 @@ _OPTIONS = {"min": "smin", "max": "smax"}
 _OPTIMISED = (
     2  # of LLVM's four levels when instructions are chosen; passes before that gain 3 % and cost twice the time
 )
+_LIBRARIES = count()  # names that are used once
 _LOOP = """
 declare i64 @llvm.smin.i64(i64, i64)
 declare i64 @llvm.smax.i64(i64, i64)
@@ -101,7 +102,7 @@ class Loop:
             text.take(line)
         for put in puts:
             text.put(put)
-        self._code = _machine_code(_LOOP.format(start="\n  ".join(text.start), row="\n  ".join(text.row)))
+        self._code = _code(_LOOP.format(start="\n  ".join(text.start), row="\n  ".join(text.row)))
         self.address = self._code.address
         self.constants = np.array(text.constants, np.int64).reshape(-1, len(kernels)).T
 
@@ -111,7 +112,7 @@ def run_each(calls: Column, firsts: Column, lasts: Column, *columns: Column) -> 
 
     Other threads run meanwhile.
     """
-    code = _machine_code(_EACH)
+    code = _code(_EACH)
     kind = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_void_p] * 7)
     parts = [part.ctypes.data for part in (calls, firsts, lasts, *columns)]
     kind(code.address)(len(calls), *parts)
@@ -223,22 +224,28 @@ class _Text:
         return self._places[values]
 
 
-class _MachineCode(NamedTuple):
+class _Code(NamedTuple):
     """Where code begins, and what keeps it in memory."""
 
     address: int
-    engine: Any
+    library: Any
 
 
 @lru_cache(maxsize=2048)
-def _machine_code(text: str) -> _MachineCode:
+def _code(text: str) -> _Code:
     from llvmlite import binding as llvm
+
+    library = llvm.JITLibraryBuilder().add_ir(text).export_symbol("run").link(_compiler(), f"loop{next(_LIBRARIES)}")
+    return _Code(library["run"], library)
+
+
+@cache
+def _compiler() -> Any:
+    """LLVM for the processor that is here."""
+    from llvmlite import binding as llvm  # an extra, and slow to import
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    module = llvm.parse_assembly(text)
     host = {"cpu": llvm.get_host_cpu_name(), "features": llvm.get_host_cpu_features().flatten()}
     target = llvm.Target.from_default_triple().create_target_machine(opt=_OPTIMISED, jit=True, **host)
-    engine = llvm.create_mcjit_compiler(module, target)
-    engine.finalize_object()
-    return _MachineCode(engine.get_function_address("run"), engine)
+    return llvm.create_lljit_compiler(target)
