@@ -322,8 +322,8 @@ def by(request, monkeypatch):
 
 def parts_of(evaluator):
     """How many kinds of leaves of the last table machine code answers, and how many NumPy does."""
-    looped = evaluator._fleet._loops
-    return len(looped._loops) if looped else 0, len(evaluator._fleet._kin)
+    looped, laid_out = evaluator._fleet.by
+    return len(looped._loops) if looped else 0, len(laid_out._parts) if laid_out else 0
 
 
 @pytest.mark.parametrize("block", [laid.BLOCK, 64])

@@ -21,12 +21,10 @@ from vramledger.evaluation.lines import Line
 from vramledger.evaluation.steps import Ref
 
 Part = Ref | tuple[int, ...]  # a step, or what each kernel knows
-_SUMS = {"add": "add", "subtract": "sub", "multiply": "mul", "mask": "and", "shift": "ashr"}
+_SUMS = {"add": "add", "subtract": "sub", "multiply": "mul", "mask": "and"}
 _TESTS = {"below": "slt", "above": "sgt", "same": "eq"}
 _OPTIONS = {"min": "smin", "max": "smax"}
-_OPTIMISED = (
-    2  # of LLVM's four levels when instructions are chosen; passes before that gain 3 % and cost twice the time
-)
+_OPTIMISED = 2  # LLVM's level from 0 to 3; its passes over the whole code gain 3 % more and take 60 % more time
 _LIBRARIES = count()  # names that are used once
 _LOOP = """
 declare i64 @llvm.smin.i64(i64, i64)
@@ -107,15 +105,16 @@ class Loop:
         self.constants = np.array(text.constants, np.int64).reshape(-1, len(kernels)).T
 
 
-def run_each(calls: Column, firsts: Column, lasts: Column, *columns: Column) -> None:
-    """Runs loops by their addresses, each for some of the rows; `columns` are the addresses that all of them take.
+def run_each(
+    calls: Column, firsts: Column, lasts: Column, rows: Column, bases: Column, constants: Column, columns: Column
+) -> None:
+    """Runs loops by their addresses (`calls`), each for `rows` from one place in their order to another.
 
-    Other threads run meanwhile.
+    `bases` says of each row where its constants begin, `columns` where each column does. Other threads run meanwhile.
     """
-    code = _code(_EACH)
-    kind = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_void_p] * 7)
-    parts = [part.ctypes.data for part in (calls, firsts, lasts, *columns)]
-    kind(code.address)(len(calls), *parts)
+    parts = (calls, firsts, lasts, rows, bases, constants, columns)
+    run = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_void_p for _ in parts])(_code(_EACH).address)
+    run(len(calls), *(part.ctypes.data for part in parts))
 
 
 class _Text:

@@ -36,6 +36,13 @@ class _Member(NamedTuple):
     kernel: Kernel
 
 
+class _By(NamedTuple):
+    """What answers rows: machine code, and NumPy for what that cannot do; None where there is nothing to do for one."""
+
+    loops: Loops | None
+    laid: Laid | None
+
+
 class Fleet:
     """Leaves by their slots: what columns know of each, and the code for the rest. `ends` bound the columns given."""
 
@@ -56,9 +63,9 @@ class Fleet:
                 self._add(given, computed, good)
         self._computed = sorted({number for kin in self._kin for number in kin.computed})
         self._known = [_known(one, [said[at] for said in known]) for at, one in enumerate(columns)]
-        self._laid: Laid | None = None  # for those of `_kin`
-        self._loops: Loops | None = None  # for others
         self._answered = 0
+        self._compiled = False
+        self.by = _By(None, self._laid(self._kin))
 
     def _add(self, given: tuple[str, ...], computed: Sequence[int], some: Sequence[_Member]) -> None:
         """Gives slots to leaves that are alike."""
@@ -98,27 +105,30 @@ class Fleet:
             else:
                 sheet.know(number, values[slots], there[slots])
         self._compile(rows.count)
+        loops, laid = self.by  # both at once: another thread may have them made anew
         left: list[Left] = []
-        if self._loops is not None:
-            left += self._loops.answer(slots, rows, sheet)
-            slots = self._loops.others(slots)
-        if self._kin:
-            self._laid = self._laid or Laid(self.columns, self._kin, self._known, self._computed)
-            left += self._laid.answer(slots, rows, sheet)
+        if loops is not None:
+            left += loops.answer(slots, rows, sheet)
+            slots = loops.others(slots)
+        if laid is not None:
+            left += laid.answer(slots, rows, sheet)
         return left
 
     def _compile(self, count: int) -> None:
         """Has machine code made once that is worth it, of all leaves that it can answer."""
         self._answered += count
         worth = len(self.slots) >= _SHAPES_A_LOOP * len(self._kin) or self._answered >= _ROWS_A_LOOP * len(self._kin)
-        if self._loops is not None or not worth or not machine.available():
+        if self._compiled or not worth or not machine.available():
             return
+        self._compiled = True
         fills = [fills_of(kin, self.columns, self._known, self._computed) for kin in self._kin]
         able = [(kin, some) for kin, some in zip(self._kin, fills, strict=True) if some is not None]
         if able:
-            self._loops = Loops(able, len(self.slots))
-            self._laid = None
-            self._kin = [kin for kin, some in zip(self._kin, fills, strict=True) if some is None]
+            others = [kin for kin, some in zip(self._kin, fills, strict=True) if some is None]
+            self.by = _By(Loops(able, len(self.slots)), self._laid(others))
+
+    def _laid(self, some: Sequence[Kin]) -> Laid | None:
+        return Laid(self.columns, some, self._known, self._computed) if some else None
 
     def _alike(self, places: Sequence[Place]) -> dict[Any, list[_Member]]:
         """Leaves that columns answer, by the columns given, by their code and by what is made of its outputs."""
