@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from test_specialise import numbers, shapes
 from vramledger import Problems
 from vramledger.api import evaluate_with
+from vramledger.evaluation import machine
 from vramledger.evaluation.chunks import CHUNK
 from vramledger.evaluation.columns import Kernel, Outcome
 from vramledger.evaluation.ledger import HEADLINES
@@ -153,6 +155,18 @@ def test_a_kernel_gives_what_scalar_code_gives(data: st.DataObject) -> None:
             same_as(scalar, found, a, b)
             if available():
                 by_machine(kernel, found, [a, b])
+
+
+def test_without_llvmlite_there_is_no_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("llvmlite")
+    assert available()
+    for forgotten in (available, machine._compiler):
+        forgotten.cache_clear()
+    monkeypatch.setitem(sys.modules, "llvmlite", None)
+    try:
+        assert not available()
+    finally:
+        available.cache_clear()
 
 
 def by_machine(kernel: Kernel, found: Outcome, facts: list[Any]) -> None:

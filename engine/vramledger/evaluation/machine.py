@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from importlib.util import find_spec
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -76,8 +75,12 @@ end:
 
 @cache
 def available() -> bool:
-    """Whether the extra `fast` is there."""
-    return find_spec("llvmlite") is not None
+    """Whether the extra `fast` is there and works on this machine."""
+    try:
+        _compiler()
+    except (ImportError, OSError, RuntimeError):
+        return False
+    return True
 
 
 class Put(NamedTuple):
