@@ -330,7 +330,9 @@ def parts_of(evaluator):
 def test_many_shapes_in_blocks_are_what_each_is_alone(by, block, monkeypatch):
     monkeypatch.setattr(laid, "BLOCK", block)
     monkeypatch.setattr(loops, "STRETCH", min(block, loops.STRETCH))
+    monkeypatch.setattr(loops, "_MOST_STRETCHES", 2)
     monkeypatch.setattr(threads, "ENOUGH", 32)  # threads even for these few
+    machine._code.cache_clear()  # which then compile at the same time
     asked = wanted(RULES, [*SELECTED, FITS, "optimizer.name"])
     several, single = (Evaluator(RULES, read_raw({"hardware": "t4"}), asked) for _ in range(2))
     for seed, count in ((0, 500), (1, 700), (2, 30)):  # other shapes, or other bounds, than those before

@@ -116,7 +116,8 @@ def run_each(
     `bases` says of each row where its constants begin, `columns` where each column does. Other threads run meanwhile.
     """
     parts = (calls, firsts, lasts, rows, bases, constants, columns)
-    run = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_void_p for _ in parts])(_code(_EACH).address)
+    code = _code(_EACH)  # held until it has run: its memory goes with it
+    run = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_void_p for _ in parts])(code.address)
     run(len(calls), *(part.ctypes.data for part in parts))
 
 
