@@ -179,6 +179,27 @@ class Family:
         )
         return Outcome(overs, unders, said.refused)
 
+    def of_each(self, given: Sequence[Column], which: Column) -> Outcome:
+        """The outputs of rows in any order: `which` says of what kernel each is. All their numbers must fit."""
+
+        def constants(start: int, end: int) -> Callable[[int], Column]:
+            here = which[start:end]
+
+            def constant(number: int) -> Column:
+                one = self._shared[number]
+                return self._values[number].take(here) if one is None else one
+
+            return constant
+
+        found = self.first.code.outputs(len(which))
+        in_threads(lambda start, end: self.first.code.fill(found, given, constants, start, end), len(which))
+        said = self.first.outcome(found, len(which))
+        overs, unders = (
+            [known.take(which) if isinstance(known, np.ndarray) else part for part, known in zip(*both, strict=True)]
+            for both in zip(said[:2], self._known, strict=True)
+        )
+        return Outcome(overs, unders, said.refused)
+
     def _spread(self, some: slice, counts: Column) -> Callable[[int], Column]:
         """The constants of some kernels over rows of each, laid out when one is used: all at once fill the cache."""
         shared, values = self._shared, self._values

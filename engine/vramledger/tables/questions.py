@@ -6,7 +6,7 @@ Rows whose numbers break what is declared are set apart first, so that the other
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,8 +44,8 @@ def apart(rows: Rows, places: Sequence[Place]) -> tuple[list[Place], list[Place]
             ends[name] = max(low, least), min(high, most)
     if not wrong.any() or any(low > high for low, high in ends.values()):
         return list(places), [], {name: number.ends for name, number in rows.numbers.items()}
-    laid, counts = _laid(rows.of([place.number for place in places]))
-    odd, good = _parted(rows, places, laid, counts, wrong[laid])
+    at, which = rows.among([place.number for place in places])
+    odd, good = _parted(rows, places, at, which, wrong[at])
     return good, odd, ends
 
 
@@ -63,10 +63,13 @@ def settled(rows: Rows, places: Sequence[Place], ends: Mapping[str, Bounds]) -> 
                 done.append(place)
             else:
                 asked.setdefault((place.shape.given(kernel), kernel.code, kernel.layout), []).append((place, kernel))
-        parts = iter(rows.of([place.number for some in asked.values() for place, _ in some]))
+        if not asked:
+            break
+        at, which = rows.among([place.number for some in asked.values() for place, _ in some])
+        parts = _split(at, which, [len(some) for some in asked.values()])
         places = []
-        for (given, *_), some in asked.items():
-            after = _after(rows, given, some, *_laid(list(islice(parts, len(some)))))
+        for ((given, *_), some), part in zip(asked.items(), parts, strict=True):
+            after = _after(rows, given, some, *part)
             if after is None:  # some rows are to be refused before
                 done += [place for place, _ in some]
             else:
@@ -75,14 +78,14 @@ def settled(rows: Rows, places: Sequence[Place], ends: Mapping[str, Bounds]) -> 
 
 
 def _after(
-    rows: Rows, given: Sequence[str], some: Sequence[tuple[Place, Kernel]], laid: Column, counts: Column
+    rows: Rows, given: Sequence[str], some: Sequence[tuple[Place, Kernel]], at: Column, which: Column
 ) -> list[Place] | None:
-    """Where places go on that ask the same, by the rows of each side by side; None where rows are refused."""
-    found = Family([kernel for _, kernel in some]).run([rows.numbers[name].values[laid] for name in given], counts)
+    """Where places go on that ask the same, by their rows and of which place each is; None where rows are refused."""
+    found = Family([kernel for _, kernel in some]).of_each([rows.numbers[name].values[at] for name in given], which)
     if found.refused is not None:
         return None
-    held = flags(found.overs[0], len(laid))
-    yes, no = _parted(rows, [place for place, _ in some], laid, counts, held)
+    held = flags(found.overs[0], len(at))
+    yes, no = _parted(rows, [place for place, _ in some], at, which, held)
     return [_on(place, answer) for answer, parted in ((True, yes), (False, no)) for place in parted]
 
 
@@ -92,19 +95,24 @@ def _on(place: Place, answer: bool) -> Place:
     return place._replace(node=place.shape.plan.after(place.node, answer))
 
 
-def _laid(parts: Sequence[Any]) -> tuple[Column, Column]:
-    """Rows side by side, and how many each part has."""
-    return np.concatenate(parts), np.array([len(part) for part in parts])
+def _split(at: Column, which: Column, sizes: Sequence[int]) -> list[tuple[Column, Column]]:
+    """Rows by the question that their places ask, of which there are so many for each, and of which place each is."""
+    if len(sizes) == 1:
+        return [(at, which)]
+    question = np.repeat(np.arange(len(sizes), dtype=np.uint16), sizes).take(which)
+    order = np.argsort(question, kind="stable")
+    parts = np.split(order, np.bincount(question, minlength=len(sizes)).cumsum()[:-1])
+    return [(at[some], which[some] - first) for some, first in zip(parts, accumulate(sizes, initial=0), strict=False)]
 
 
 def _parted(
-    rows: Rows, places: Sequence[Place], laid: Column, counts: Column, held: Column
+    rows: Rows, places: Sequence[Place], at: Column, which: Column, held: Column
 ) -> tuple[list[Place], list[Place]]:
-    """The places of the rows that are held, and those of the others, from the rows of each place side by side."""
+    """The places of the rows that are held, and those of the others, from their rows and of which place each is."""
     yes: list[Place] = []
     no: list[Place] = []
     numbers: list[int] = []
-    found = np.add.reduceat(held, np.cumsum([0, *counts[:-1]]), dtype=np.int64)
+    found = np.bincount(which[held], minlength=len(places))
     for place, count in zip(places, found.tolist(), strict=True):
         parts = 0 < count < place.size
         number = rows.next + len(numbers) if parts else place.number
@@ -113,5 +121,5 @@ def _parted(
             yes.append(place._replace(number=number, size=count))
         if count < place.size:
             no.append(place._replace(size=place.size - count))
-    rows.move(laid[held], np.repeat(numbers, counts)[held])
+    rows.move(at[held], np.array(numbers).take(which[held]))
     return yes, no

@@ -140,18 +140,25 @@ class Rows:
         """The rows of each group, by its number."""
         if self.code is None or not numbers:
             return [range(self.count) for _ in numbers]
+        rows, which = self.among(numbers)
+        laid = rows[np.argsort(which, kind="stable")]
+        return np.split(laid, np.bincount(which, minlength=len(numbers)).cumsum()[:-1])
+
+    def among(self, numbers: Sequence[int]) -> tuple[Column, Column]:
+        """The rows of some groups in the table's order, and of which of them each is."""
+        if self.code is None:
+            return np.arange(self.count), np.zeros(self.count, np.uint16)
+        code = self.code
         wanted = np.zeros(self.next, bool)
         wanted[numbers] = True
-        every = self.code
+        which = np.zeros(self.next, np.uint16 if len(numbers) < 2**16 else np.int32)
+        which[numbers] = np.arange(len(numbers))
 
         def held(start: int, end: int) -> Column:
-            return start + np.flatnonzero(taken(wanted, every[start:end]))
+            return start + np.flatnonzero(taken(wanted, code[start:end]))
 
         rows = np.concatenate(in_threads(held, self.count, _AT_ONCE))
-        code = every[rows]
-        laid = rows[np.argsort(code, kind="stable")]
-        ends = np.cumsum([0, *np.bincount(code, minlength=len(wanted))]).tolist()
-        return [laid[ends[number] : ends[number + 1]] for number in numbers]
+        return rows, taken(which, code[rows])
 
     def said(self, name: str, row: int) -> Any:
         """What a cell says, as a scenario would; None where it is empty."""
