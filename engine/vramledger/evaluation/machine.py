@@ -28,49 +28,36 @@ _LIBRARIES = count()  # names that are used once
 _LOOP = """
 declare i64 @llvm.smin.i64(i64, i64)
 declare i64 @llvm.smax.i64(i64, i64)
-define void @run(i64 %first, i64 %last, ptr %rows, ptr %bases, ptr %constants, ptr %columns) {{
+define void @run(i64 %first, i64 %last, {arguments}) {{
 start:
   {start}
   br label %next
 next:
-  %i = phi i64 [ %first, %start ], [ %i.next, %row ]
+  %i = phi i64 [ %first, %start ], [ %i.next, %one ]
   %more = icmp slt i64 %i, %last
-  br i1 %more, label %row, label %end
-row:
-  %at.r = getelementptr i64, ptr %rows, i64 %i
-  %r = load i64, ptr %at.r
-  %at.base = getelementptr i32, ptr %bases, i64 %r
-  %base.32 = load i32, ptr %at.base
-  %base = zext i32 %base.32 to i64
-  {row}
+  br i1 %more, label %one, label %end
+one:
+  {one}
   %i.next = add i64 %i, 1
   br label %next
 end:
   ret void
 }}
 """
-_EACH = """
-define void @run(i64 %count, ptr %calls, ptr %firsts, ptr %lasts, ptr %rows, ptr %bases, ptr %constants, ptr %columns) {
-start:
-  br label %next
-next:
-  %i = phi i64 [ 0, %start ], [ %i.next, %one ]
-  %more = icmp slt i64 %i, %count
-  br i1 %more, label %one, label %end
-one:
-  %at.call = getelementptr ptr, ptr %calls, i64 %i
+_ROW = """%at.r = getelementptr i64, ptr %rows, i64 %i
+  %r = load i64, ptr %at.r
+  %at.base = getelementptr i32, ptr %bases, i64 %r
+  %base.32 = load i32, ptr %at.base
+  %base = zext i32 %base.32 to i64"""
+_CALL = """%at.call = getelementptr ptr, ptr %calls, i64 %i
   %call = load ptr, ptr %at.call
-  %at.first = getelementptr i64, ptr %firsts, i64 %i
-  %first = load i64, ptr %at.first
-  %at.last = getelementptr i64, ptr %lasts, i64 %i
-  %last = load i64, ptr %at.last
-  call void %call(i64 %first, i64 %last, ptr %rows, ptr %bases, ptr %constants, ptr %columns)
-  %i.next = add i64 %i, 1
-  br label %next
-end:
-  ret void
-}
-"""
+  %at.from = getelementptr i64, ptr %firsts, i64 %i
+  %from = load i64, ptr %at.from
+  %at.to = getelementptr i64, ptr %lasts, i64 %i
+  %to = load i64, ptr %at.to
+  call void %call(i64 %from, i64 %to, ptr %rows, ptr %bases, ptr %constants, ptr %columns)"""
+_SHARED = "ptr %rows, ptr %bases, ptr %constants, ptr %columns"
+_EACH = _LOOP.format(arguments=f"ptr %calls, ptr %firsts, ptr %lasts, {_SHARED}", start="", one=_CALL)
 
 
 @cache
@@ -103,7 +90,8 @@ class Loop:
             text.take(line)
         for put in puts:
             text.put(put)
-        self._code = _code(_LOOP.format(start="\n  ".join(text.start), row="\n  ".join(text.row)))
+        start, row = ("\n  ".join(lines) for lines in (text.start, [_ROW, *text.row]))
+        self._code = _code(_LOOP.format(arguments=_SHARED, start=start, one=row))
         self.address = self._code.address
         self.constants = np.array(text.constants, np.int64).reshape(-1, len(kernels)).T
 
@@ -117,8 +105,8 @@ def run_each(
     """
     parts = (calls, firsts, lasts, rows, bases, constants, columns)
     code = _code(_EACH)  # held until it has run: its memory goes with it
-    run = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_void_p for _ in parts])(code.address)
-    run(len(calls), *(part.ctypes.data for part in parts))
+    run = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, *[ctypes.c_void_p for _ in parts])(code.address)
+    run(0, len(calls), *(part.ctypes.data for part in parts))
 
 
 class _Text:

@@ -146,9 +146,8 @@ class Rows:
 
     def among(self, numbers: Sequence[int]) -> tuple[Column, Column]:
         """The rows of some groups in the table's order, and of which of them each is."""
-        if self.code is None:
-            return np.arange(self.count), np.zeros(self.count, np.uint16)
         code = self.code
+        assert code is not None
         wanted = np.zeros(self.next, bool)
         wanted[numbers] = True
         which = np.zeros(self.next, np.uint16 if len(numbers) < 2**16 else np.int32)
