@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vramledger.evaluation.chunks import Column, compiled
-from vramledger.evaluation.lines import lines
+from vramledger.evaluation.lines import Line, lines
 from vramledger.evaluation.narrowed import Narrowed
 from vramledger.evaluation.residual import Graph
 from vramledger.evaluation.steps import Bounds, Ref, Steps, fits
@@ -77,13 +77,17 @@ class Kernel:
         self.results = [self.steps.number(output) for output in outputs]
         parts = [part for result in self.results for part in result]
         self.wanted = list(dict.fromkeys(part for part in (*self.guards, *parts) if isinstance(part, Ref)))
-        self.lines = lines(self.steps.list, self.wanted)
-        self.code = compiled(self.lines, self.wanted)
-        self.constants = [value for line in self.lines for value in line.constants]
+        written = self.lines()
+        self.code = compiled(written, self.wanted)
+        self.constants = [value for line in written for value in line.constants]
         places = {part: place for place, part in enumerate(self.wanted)}
         # which output of the code each number is; those of kernels of the same code may differ in it
         self.layout = (tuple(places.get(part, -1) for part in parts), *(places.get(one, one) for one in self.guards))
         self.scalars = [np.array(value) for value in self.constants]  # NumPy takes them faster than ints
+
+    def lines(self) -> list[Line]:
+        """What its code is written from."""
+        return lines(self.steps.list, self.wanted)
 
     def covers(self, ends: Mapping[str, Bounds]) -> bool:
         """Whether it is for facts between these ends."""
@@ -172,12 +176,7 @@ class Family:
 
         found = self.first.code.outputs(count, held)
         self.first.code.fill(found, given, constants, 0, count)
-        said = self.first.outcome(found, count)
-        overs, unders = (
-            [Each(known, counts) if isinstance(known, np.ndarray) else part for part, known in zip(*both, strict=True)]
-            for both in zip(said[:2], self._known, strict=True)
-        )
-        return Outcome(overs, unders, said.refused)
+        return self._said(found, count, lambda known: Each(known, counts))
 
     def of_each(self, given: Sequence[Column], which: Column) -> Outcome:
         """The outputs of rows in any order: `which` says of what kernel each is. All their numbers must fit."""
@@ -193,9 +192,13 @@ class Family:
 
         found = self.first.code.outputs(len(which))
         in_threads(lambda start, end: self.first.code.fill(found, given, constants, start, end), len(which))
-        said = self.first.outcome(found, len(which))
+        return self._said(found, len(which), lambda known: known.take(which))
+
+    def _said(self, found: Sequence[Column], count: int, spread: Callable[[Column], Any]) -> Outcome:
+        """What the code's outputs of so many rows say, with what each kernel knows of its own."""
+        said = self.first.outcome(found, count)
         overs, unders = (
-            [known.take(which) if isinstance(known, np.ndarray) else part for part, known in zip(*both, strict=True)]
+            [spread(known) if isinstance(known, np.ndarray) else part for part, known in zip(*both, strict=True)]
             for both in zip(said[:2], self._known, strict=True)
         )
         return Outcome(overs, unders, said.refused)

@@ -86,7 +86,7 @@ class Loop:
 
     def __init__(self, kernels: Sequence[Kernel], facts: Sequence[int], puts: Sequence[Put]) -> None:
         text = _Text(kernels, facts)
-        for line in kernels[0].lines:
+        for line in kernels[0].lines():
             text.take(line)
         for put in puts:
             text.put(put)

@@ -22,8 +22,9 @@ from vramledger.problems import Problem, Problems
 from vramledger.rules.load import RuleSet
 from vramledger.rules.model import Formula
 from vramledger.tables.fleet import Fleet
+from vramledger.tables.given import Numbers
 from vramledger.tables.questions import Place, apart, settled
-from vramledger.tables.rows import CELL, Group, Numbers, Rows
+from vramledger.tables.rows import CELL, Group, Rows
 from vramledger.tables.shape import Shape, Way, follow
 from vramledger.tables.sheet import Sheet
 from vramledger.tables.wanted import KEPT, Wanted, check_names, schema
